@@ -1,0 +1,225 @@
+"""Break-even points: from where on zeros pay in time and in storage, and spikes against ordinary activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from cost_models.bits import check_bits, stored_bits
+from cost_models.configuration import Configuration
+from cost_models.configuration_batch import ConfigurationBatch
+from cost_models.conventions import Conventions
+from cost_models.errors import check_count
+from cost_models.estimate import estimate_many
+from cost_models.hardware import HardwareProfile
+from cost_models.layer_costs import Flags, stored_widths
+from cost_models.memory import STORAGE_FORMATS, UNSTRUCTURED_FORMATS
+from cost_models.operations import kept_weights, layer_columns
+from cost_models.sparse_execution import sparse_time_factor, speed_break_even
+from cost_models.workload import Layer, Workload
+
+#: The largest number of time steps that is tried.
+MOST_TIME_STEPS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SpikingBreakEven:
+    """A spiking layer against its ordinary counterpart with ceil(log2(T + 1))-bit activations.
+
+    ``spike_rate`` is the largest share of spiking inputs at which ``time_steps`` steps take no more energy than one
+    pass of the counterpart: None where they always take more, 1 where they never do. ``most_time_steps`` is the largest
+    number of steps, up to :data:`MOST_TIME_STEPS`, up to which that holds at the workload's own spike rate: 0 where not
+    even one does.
+    """
+
+    time_steps: int
+    spike_rate: float | None
+    most_time_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBreakEven:
+    """Where sparsity starts to pay in one layer: pruning ratio for time, and for storage in each format (None: never).
+
+    ``spiking`` is None for a layer whose input is not spikes.
+    """
+
+    layer: str
+    speed: float | None
+    storage: Mapping[str, float | None]
+    spiking: SpikingBreakEven | None = None
+
+
+def break_even(
+    workload: Workload,
+    hardware: HardwareProfile,
+    *,
+    weight_bits: float = 8,
+    membrane_bits: float | None = None,
+    time_steps: int = 4,
+) -> tuple[LayerBreakEven, ...]:
+    """Every break-even point of each compressible layer of ``workload`` at these widths.
+
+    ``membrane_bits`` (default: ``weight_bits``) and ``time_steps`` matter for the spiking comparison only.
+    """
+    check_bits("weight_bits", weight_bits)
+    check_count("time_steps", time_steps, at_least=1)
+    speed = speed_break_even(hardware.sparse)
+    formats = [name for name in STORAGE_FORMATS if name not in ("dense", "channel")]
+    return tuple(
+        LayerBreakEven(
+            layer.name,
+            speed,
+            {name: storage_break_even(layer, weight_bits, name) for name in formats},
+            spiking_break_even(layer, hardware, weight_bits, membrane_bits or weight_bits, time_steps),
+        )
+        for layer in workload.compressible
+    )
+
+
+def storage_break_even(layer: Layer, weight_bits: float, storage_format: str) -> float | None:
+    """The smallest pruning ratio from which on the format takes no more bits than dense storage; None: it never does.
+
+    n weights of b bits, density d. Bitmap: n + n d b <= n b, so d <= 1 - 1/b and the ratio is 1/b. CSR with column
+    indices of c bits and pointers of p bits: n d (b + c) + (rows + 1) p <= n b, so d <= (b - (rows + 1) p / n) / (b +
+    c). Relative index of k bits: d F(d) (b + k) <= b with F the entries for each kept weight, which has no closed form.
+    All of them (and N:M, run length) are found the same way, by bisection over whole kept weights in the exact counts
+    of :mod:`cost_models.memory`, so that the answer holds to the weight.
+    """
+    weights = float(layer.weights)
+    rows = float(layer.weight_shape[0]) if layer.weight_shape else 1.0
+    width = float(stored_bits(weight_bits))
+    bits_of = STORAGE_FORMATS[storage_format]
+
+    def pays(kept: int) -> bool:
+        arrays = (np.array([value]) for value in (weights, float(kept), width, rows, weights / rows))
+        data, overhead = bits_of(*arrays)
+        return bool(data[0] + overhead[0] <= weights * width)
+
+    if not layer.weights or not pays(0):
+        return None
+    low, high = 0, layer.weights + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if pays(middle) else (low, middle)
+    return 1.0 - low / weights
+
+
+def spiking_break_even(
+    layer: Layer, hardware: HardwareProfile, weight_bits: float, membrane_bits: float, time_steps: int
+) -> SpikingBreakEven | None:
+    """When spikes take no more energy than numbers; None for a layer without spiking input.
+
+    T steps of spikes carry T + 1 levels, the counterpart's activations b = ceil(log2(T + 1)) bits. With M the MACs of a
+    pass, r the spike rate, I inputs, O neurons, W stored weight bits, m membrane bits and e_s joules per bit of memory:
+
+    ``E_snn(r, T) = T [r M e_ac + O e_update + (W + I + O + 2 O m) e_s]``
+
+    ``E_ann(T) = M e_mac(b) + (W + (I + O) b) e_s``
+
+    E_snn is a straight line in r, so the rate is ``(E_ann(T) - E_snn(0, T)) / (E_snn(1, T) - E_snn(0, T))``. Both sides
+    are priced by :func:`cost_models.estimate_many` for the layer alone, which adds what the profile has beyond them
+    (weights fetched for each operation, weights that do not fit on the chip). Counting operations alone, as most papers
+    do, leaves only ``r T e_ac = e_mac``. At 32 weight bits the counterpart computes in floats, whatever T is.
+    """
+    if not layer.spiking_input:
+        return None
+    steps = np.arange(1, MOST_TIME_STEPS + 1)
+    plain = replace(layer, spiking_input=False, static_input=False, neurons=0, neuron=None)
+    widths = [max(1, math.ceil(math.log2(count + 1))) for count in (*steps.tolist(), time_steps)]
+    by_width = {
+        width: _energies(plain, hardware, weight_bits, math.nan, [1], [1.0], Conventions(activation_bits=width))[0]
+        for width in dict.fromkeys(widths)
+    }
+    dense = by_width[widths[-1]]
+    counts = np.append(steps, [time_steps, time_steps])
+    rates = np.append(np.full(len(steps), layer.input_density), [0.0, 1.0])
+    state = membrane_bits if layer.neurons else math.nan
+    *own, silent, busy = _energies(layer, hardware, weight_bits, state, counts, rates, Conventions())
+    if busy <= dense:
+        rate: float | None = 1.0
+    elif silent > dense:
+        rate = None
+    else:
+        rate = (dense - silent) / (busy - silent)
+    pays = [energy <= by_width[width] for energy, width in zip(own, widths[:-1], strict=True)]
+    most = pays.index(False) if False in pays else MOST_TIME_STEPS
+    return SpikingBreakEven(time_steps, rate, most)
+
+
+def _energies(
+    layer: Layer,
+    hardware: HardwareProfile,
+    weight_bits: float,
+    membrane_bits: float,
+    time_steps: npt.ArrayLike,
+    input_density: npt.ArrayLike,
+    conventions: Conventions,
+) -> list[float]:
+    """Joules of the layer alone, unpruned, for several numbers of time steps and input densities (n,)."""
+    alone = Workload(layer.name, layer.input_shape, (replace(layer, static_input=False),))
+    density = np.asarray(input_density, dtype=np.float64)[:, None]
+    zeros = np.zeros(density.shape)
+    batch = ConfigurationBatch(
+        zeros,
+        zeros + weight_bits,
+        zeros + membrane_bits,
+        np.asarray(time_steps, dtype=np.float64),
+        input_density=density,
+    )
+    energies: list[float] = estimate_many(alone, batch, hardware, conventions=conventions).energy_joules.tolist()
+    return energies
+
+
+def losing(workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile) -> Flags:
+    """Which layers (n, L) are pruned and yet slower or larger than dense; a search can exclude that band.
+
+    Slower: sparse execution on hardware that skips zero weights takes longer than dense execution. Larger: no format
+    for single zeros takes fewer bits than dense storage. Layers with whole channels removed are smaller dense layers
+    and never lose.
+    """
+    columns, _ = layer_columns(workload)
+    ratio = batch.pruning_ratio.T
+    kept = kept_weights(columns.weights, ratio)
+    width = stored_widths(batch.weight_bits.T)
+    dense = columns.weights * width
+    smallest = np.full(ratio.shape, np.inf)
+    for name in UNSTRUCTURED_FORMATS:
+        data, overhead = STORAGE_FORMATS[name](columns.weights, kept, width, columns.rows, columns.columns)
+        smallest = np.minimum(smallest, data + overhead)
+    loses = smallest > dense
+    if hardware.sparse.zero_weights:
+        loses = loses | (sparse_time_factor(hardware.sparse, ratio) > 1.0)
+    loses = loses & (kept < columns.weights)
+    if batch.channel is not None:
+        loses = loses & ~batch.channel.T
+    result: Flags = loses.T
+    return result
+
+
+def restore_to_dense(workload: Workload, configuration: Configuration, hardware: HardwareProfile) -> Configuration:
+    """The configuration with every losing layer (:func:`losing`) unpruned, as ADMM-NN restores such layers.
+
+    Ren et al. 2019, hardware-aware algorithm: a layer below its break-even pruning ratio is restored to dense.
+    """
+    loses = losing(workload, ConfigurationBatch.of(workload, [configuration]), hardware)[0]
+    lost = {layer.name for layer, flag in zip(workload.compressible, loses, strict=True) if flag}
+    return replace(
+        configuration,
+        budgets=tuple(
+            replace(budget, pruning_ratio=0.0) if budget.layer in lost else budget for budget in configuration.budgets
+        ),
+    )
+
+
+def overall_speedup(operations: Sequence[float], speedups: Sequence[float]) -> float:
+    """Speed-up of a network from those of its layers, weighted by dense operations: sum(o) / sum(o / s).
+
+    Reproduces the five overall figures of ADMM-NN's Table 9 from its per-layer ones (derived in the fact sheet; the
+    paper does not state the rule).
+    """
+    return sum(operations) / sum(count / speedup for count, speedup in zip(operations, speedups, strict=True))

@@ -1,0 +1,269 @@
+"""The entrance: what a configuration costs (:func:`estimate`), and what thousands cost (:func:`estimate_many`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from cost_models.bits import FULL_PRECISION
+from cost_models.configuration import Configuration
+from cost_models.configuration_batch import ConfigurationBatch, CostArrays
+from cost_models.conventions import Conventions
+from cost_models.errors import InputError
+from cost_models.hardware import HardwareProfile
+from cost_models.layer_costs import (
+    Flags,
+    Proposal,
+    Storage,
+    all_operations,
+    energy_and_latency,
+    layer_storage,
+    sum_rows,
+)
+from cost_models.memory import Numbers
+from cost_models.operations import LayerColumns, Operations, layer_columns
+from cost_models.report import CostReport, LayerCost, Totals
+from cost_models.sparse_execution import speed_break_even
+from cost_models.workload import Workload
+
+#: Numbers in one array of a chunk: small enough for the cache, large enough that numpy's call costs nothing.
+_CHUNK = 8192
+_DEFAULT = Conventions()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The costs of some layers, arrays (layers, n); ``variant`` (n,) says which column belongs to a configuration."""
+
+    columns: LayerColumns
+    operations: Operations
+    storage: Storage
+    energy: Numbers
+    latency: Numbers
+    variant: np.ndarray[tuple[int], np.dtype[np.intp]] | slice
+
+    def total(self, rows: Numbers) -> Numbers:
+        """Sums over the layers (n,)."""
+        total = sum_rows(rows)
+        return total if len(total) == 1 else total[self.variant]
+
+    def by_configuration(self, rows: Numbers) -> list[list[float]]:
+        """The layers' values for each configuration."""
+        values: list[list[float]] = np.broadcast_to(rows, self.energy.shape)[:, self.variant].T.tolist()
+        return values
+
+
+def estimate_many(
+    workload: Workload,
+    batch: ConfigurationBatch,
+    hardware: HardwareProfile,
+    *,
+    conventions: Conventions = _DEFAULT,
+) -> CostArrays:
+    """The totals of many configurations, each equal to the last bit to :func:`estimate` of it alone.
+
+    The result holds one array (n,) for each field of :class:`Totals`, in SI units. Raises :class:`InputError` if the
+    batch is for another number of layers than ``workload.compressible``.
+    """
+    result = {field.name: np.empty(len(batch)) for field in fields(CostArrays)}
+    for part, weighted, others in _chunks(workload, batch, hardware, conventions):
+        for name, values in _totals(weighted, others).items():
+            result[name][part] = values
+    return CostArrays(**result)
+
+
+def estimate(
+    workload: Workload,
+    configuration: Configuration,
+    hardware: HardwareProfile,
+    *,
+    conventions: Conventions = _DEFAULT,
+) -> CostReport:
+    """What ``configuration`` costs for one input over all its time steps, layer by layer and in total, in SI units.
+
+    Raises :class:`InputError` if the configuration does not have exactly one budget for each compressible layer.
+    """
+    return estimate_reports(workload, [configuration], hardware, conventions=conventions)[0]
+
+
+def estimate_reports(
+    workload: Workload,
+    configurations: Sequence[Configuration],
+    hardware: HardwareProfile,
+    *,
+    measured: Sequence[Workload] | None = None,
+    conventions: Conventions = _DEFAULT,
+) -> list[CostReport]:
+    """One :func:`estimate` for each configuration, computed together.
+
+    ``measured`` has one workload for each configuration, the same network with the activity measured after training:
+    stored trials are priced anew on other hardware this way. Raises :class:`InputError` if one does not fit.
+    """
+    batch = ConfigurationBatch.of(workload, configurations)
+    if measured is not None:
+        batch = batch.with_measured(workload, measured)
+    reports: list[CostReport] = []
+    for part, weighted, others in _chunks(workload, batch, hardware, conventions):
+        totals = _totals(weighted, others)
+        counts = {name: totals.pop(name).astype(np.int64) for name in ("parameters", "parameters_kept", "neurons")}
+        chunk = configurations[part]
+        arrays = {**totals, **counts}
+        lists = {name: np.broadcast_to(values, len(chunk)).tolist() for name, values in arrays.items()}
+        layers = _layer_costs(workload, chunk, weighted, others, speed_break_even(hardware.sparse))
+        for row, (configuration, costs) in enumerate(zip(chunk, layers, strict=True)):
+            total = Totals(**{name: values[row] for name, values in lists.items()})
+            reports.append(CostReport(workload.network, hardware.name, configuration.time_steps, costs, total))
+    return reports
+
+
+def _chunks(
+    workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile, conventions: Conventions
+) -> Iterator[tuple[slice, _Rows, _Rows]]:
+    layers = len(workload.compressible)
+    if batch.pruning_ratio.shape[1] != layers:
+        raise InputError(
+            f"the batch is for {batch.pruning_ratio.shape[1]} layers; "
+            f"network {workload.network!r} has {layers} compressible ones"
+        )
+    step = max(1, _CHUNK // max(1, layers))
+    for start in range(0, len(batch), step):
+        part = slice(start, start + step)
+        yield part, *_costs(workload, batch[part], hardware, conventions)
+
+
+def _costs(
+    workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile, conventions: Conventions
+) -> tuple[_Rows, _Rows]:
+    columns, other_columns = layer_columns(workload)
+    proposal = _proposal(columns, batch)
+    operations = all_operations(columns, proposal)
+    storage = layer_storage(columns, operations.kept, proposal, conventions)
+    # Layers without a budget differ only by time steps, by where the network fits and by float or integer activations.
+    wide = proposal.wide.all(axis=0)
+    fixed = _unbudgeted(other_columns, np.ones(1), np.ones(1, dtype=np.bool_))
+    fixed_storage = layer_storage(other_columns, other_columns.weights, fixed, conventions)
+    bits = sum_rows(storage.bits) + sum_rows(fixed_storage.bits)
+    resident = bits <= 8.0 * hardware.sram.capacity_bytes
+    energy, latency = energy_and_latency(columns, operations, storage, proposal, resident, hardware, conventions)
+    weighted = _Rows(columns, operations, storage, energy, latency, slice(None))
+    codes, variant = np.unique(4.0 * batch.time_steps + 2.0 * resident + wide, return_inverse=True)
+    others = _unbudgeted(other_columns, np.floor(codes / 4.0), codes % 2.0 == 1.0)
+    other_operations = all_operations(other_columns, others)
+    energy, latency = energy_and_latency(
+        other_columns, other_operations, fixed_storage, others, codes % 4.0 >= 2.0, hardware, conventions
+    )
+    return weighted, _Rows(other_columns, other_operations, fixed_storage, energy, latency, variant)
+
+
+def _proposal(columns: LayerColumns, batch: ConfigurationBatch) -> Proposal:
+    weight_bits = np.ascontiguousarray(batch.weight_bits.T)
+    membrane_bits = np.ascontiguousarray(batch.membrane_bits.T)
+    return Proposal(
+        pruning_ratio=np.ascontiguousarray(batch.pruning_ratio.T),
+        weight_bits=weight_bits,
+        membrane_bits=np.where(np.isnan(membrane_bits), float(FULL_PRECISION), membrane_bits),
+        time_steps=batch.time_steps,
+        input_density=columns.input_density if batch.input_density is None else batch.input_density.T,
+        channel=None if batch.channel is None else np.ascontiguousarray(batch.channel.T),
+        wide=weight_bits == FULL_PRECISION,
+    )
+
+
+def _unbudgeted(columns: LayerColumns, time_steps: Numbers, wide: Flags) -> Proposal:
+    full = np.full(columns.weights.shape, float(FULL_PRECISION))
+    shape = (columns.weights.shape[0], len(time_steps))
+    none = np.zeros(columns.weights.shape)
+    return Proposal(none, full, full, time_steps, columns.input_density, None, np.broadcast_to(wide, shape))
+
+
+def _totals(weighted: _Rows, others: _Rows) -> dict[str, Numbers]:
+    def total(read: str, source: str) -> Numbers:
+        rows = [part.total(getattr(getattr(part, source), read)) for part in (weighted, others)]
+        return rows[0] + rows[1]
+
+    pruned = weighted.total(weighted.columns.weights - weighted.operations.kept)
+    parameters = total("weights", "columns") + total("other_parameters", "columns")
+    weight, index = total("weight_bits", "storage") / 8.0, total("index_bits", "storage") / 8.0
+    membrane = total("membrane_bits", "storage") / 8.0
+    return {
+        "macs_dense": total("macs_dense", "operations"),
+        "macs": total("macs", "operations"),
+        "synops": total("synops", "operations"),
+        "parameters": parameters,
+        "parameters_kept": parameters - pruned,
+        "neurons": total("neurons", "columns"),
+        "weight_memory_bytes": weight,
+        "index_memory_bytes": index,
+        "membrane_memory_bytes": membrane,
+        "memory_bytes": weight + index + membrane,
+        "energy_joules": weighted.total(weighted.energy) + others.total(others.energy),
+        "latency_seconds": weighted.total(weighted.latency) + others.total(others.latency),
+    }
+
+
+def _layer_costs(
+    workload: Workload,
+    configurations: Sequence[Configuration],
+    weighted: _Rows,
+    others: _Rows,
+    break_even: float | None,
+) -> Iterator[tuple[LayerCost, ...]]:
+    """The layers' costs for each configuration, in the order of the workload."""
+    with_budget, without = _values(weighted), _values(others)
+    names, codes = weighted.storage.format_names, weighted.storage.format_index.T.tolist()
+    fixed = [(layer.name, layer.kind, layer.compressible, layer.parameters, layer.neurons) for layer in workload.layers]
+    for row, configuration in enumerate(configurations):
+        budgets = {budget.layer: budget for budget in configuration.budgets}
+        rows, plain = _columns(with_budget, row), _columns(without, row)
+        formats = iter(codes[row])
+        costs = []
+        for name, kind, compressible, parameters, neurons in fixed:
+            macs_dense, macs, synops, pruned, weight, index, membrane, energy, latency = next(
+                rows if compressible else plain
+            )
+            budget = budgets[name] if compressible else None
+            width = budget.membrane_bits if budget else None
+            costs.append(
+                LayerCost(
+                    name,
+                    kind,
+                    macs_dense,
+                    macs,
+                    synops,
+                    parameters,
+                    parameters - int(pruned),
+                    neurons,
+                    budget.pruning_ratio if budget else 0.0,
+                    budget.weight_bits if budget else None,
+                    (width or FULL_PRECISION) if neurons else None,
+                    names[next(formats)] if budget else "dense",
+                    weight,
+                    index,
+                    membrane,
+                    break_even if budget else None,
+                    energy,
+                    latency,
+                )
+            )
+        yield tuple(costs)
+
+
+def _columns(values: list[list[list[float]]], row: int) -> Iterator[tuple[float, ...]]:
+    return zip(*(column[row] for column in values), strict=True)
+
+
+def _values(rows: _Rows) -> list[list[list[float]]]:
+    arrays = (
+        rows.operations.macs_dense,
+        rows.operations.macs,
+        rows.operations.synops,
+        rows.columns.weights - rows.operations.kept,
+        rows.storage.weight_bits / 8.0,
+        rows.storage.index_bits / 8.0,
+        rows.storage.membrane_bits / 8.0,
+        rows.energy,
+        rows.latency,
+    )
+    return [rows.by_configuration(values) for values in arrays]

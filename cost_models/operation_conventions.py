@@ -1,0 +1,76 @@
+"""Operation counts as published work counts them; the same network gives different numbers under each name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from cost_models.configuration import Configuration
+from cost_models.operations import kept_weights
+from cost_models.registry import Registry
+from cost_models.workload import Layer, Workload
+
+Counter: TypeAlias = Callable[[Workload, Configuration], float]
+
+
+def _passes(layer: Layer, configuration: Configuration) -> int:
+    return 1 if layer.static_input else configuration.time_steps
+
+
+def _kept(layer: Layer, configuration: Configuration) -> float:
+    """MACs of one pass with the kept weights."""
+    if not layer.compressible:
+        return float(layer.macs)
+    ratio = configuration[layer.name].pruning_ratio
+    return float(kept_weights(layer.weights, ratio)) * layer.positions + layer.product_macs  # type: ignore[arg-type]
+
+
+def dense_macs(workload: Workload, configuration: Configuration) -> float:
+    """Multiply-accumulates with every weight and every input; half of PyTorch's ``FlopCounterMode`` FLOPs."""
+    return float(sum(layer.macs * _passes(layer, configuration) for layer in workload.layers))
+
+
+def kept_dense_flops(workload: Workload, configuration: Configuration) -> float:
+    """SpQuant-SNN's FLOPs: one for each kept weight and position, one for each neuron and step; inputs taken as dense.
+
+    As in the released code (fact sheet 1.8): a static image is computed anew in every step, no firing rate enters, and
+    one membrane update is one operation. What its mask predictor costs is not counted: our pruning has none.
+    """
+    steps = configuration.time_steps
+    return sum((_kept(layer, configuration) + layer.neurons) * steps for layer in workload.layers)
+
+
+def effective_macs(workload: Workload, configuration: Configuration) -> float:
+    """NeuroBench's effective MACs: kept weights times non-zero inputs where the input is not binary."""
+    return sum(
+        _kept(layer, configuration) * layer.input_density * _passes(layer, configuration)
+        for layer in workload.layers
+        if not layer.spiking_input
+    )
+
+
+def effective_acs(workload: Workload, configuration: Configuration) -> float:
+    """NeuroBench's effective ACs, the synaptic operations: kept weights times spikes."""
+    return sum(
+        _kept(layer, configuration) * layer.input_density * _passes(layer, configuration)
+        for layer in workload.layers
+        if layer.spiking_input
+    )
+
+
+def spike_aware_synops(workload: Workload, configuration: Configuration) -> float:
+    """Effective MACs and ACs together, NeuroBench's synaptic operations."""
+    return effective_macs(workload, configuration) + effective_acs(workload, configuration)
+
+
+#: Counts by name; all are for one input over all time steps.
+OPERATION_CONVENTIONS: Registry[Counter] = Registry(
+    "operation convention",
+    {
+        "dense MACs": dense_macs,
+        "kept-dense FLOPs": kept_dense_flops,
+        "effective MACs": effective_macs,
+        "effective ACs": effective_acs,
+        "SynOps": spike_aware_synops,
+    },
+)

@@ -1,0 +1,111 @@
+"""Puts a configuration onto a network, and takes the scaffolding off again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import nn
+from torch.nn.utils import parametrize
+
+from cost_models import FULL_PRECISION, Configuration, InputError, Workload
+from dse.neurons import SpikingNeuron
+from dse.pruning import LayerWeight, PruningMethod
+from dse.quantizers import QuantizedWeight, WeightQuantizer
+from dse.spiking_network import SpikingNetwork
+
+
+def layer_weights(network: nn.Module, workload: Workload) -> dict[str, LayerWeight]:
+    """The weight of each compressible layer of ``workload``, by layer name and in its order.
+
+    Raises :class:`InputError` for a layer whose weight is not one whole parameter of a module.
+    """
+    modules = modules_by_name(network)
+    return {layer.name: _weight(layer.name, modules) for layer in workload.compressible}
+
+
+def modules_by_name(network: nn.Module) -> dict[str, nn.Module]:
+    """Every module of ``network`` by its path, as a workload names it: inside a spiking network, from its body on."""
+    return dict((network.body if isinstance(network, SpikingNetwork) else network).named_modules())
+
+
+def layer_neurons(network: nn.Module, workload: Workload) -> dict[str, SpikingNeuron]:
+    """The spiking neurons that each compressible layer feeds, by the layer's name; the others are left out."""
+    modules = modules_by_name(network)
+    found = {layer.name: modules.get(layer.neuron) for layer in workload.compressible if layer.neuron is not None}
+    return {name: neuron for name, neuron in found.items() if isinstance(neuron, SpikingNeuron)}
+
+
+def compress(
+    network: nn.Module,
+    workload: Workload,
+    configuration: Configuration,
+    method: PruningMethod,
+    quantizer: WeightQuantizer,
+) -> None:
+    """Make ``network`` obey ``configuration`` from now on, in place: masks, then rounding; membranes; time steps.
+
+    Raises :class:`InputError` unless there is one budget for each compressible layer of ``workload``.
+    """
+    configuration.check_against(workload)
+    weights = layer_weights(network, workload)
+    for name, weight in weights.items():
+        if isinstance(weight.module, nn.RNNBase) and not _untouched(configuration, name):
+            raise InputError(
+                f"layer {name!r} is inside torch's {type(weight.module).__name__}, whose weights cannot be pruned or "
+                "rounded; fix its pruning_ratio at 0 and its weight_bits at 32"
+            )
+    method.attach(network, weights, configuration)
+    for name, weight in weights.items():
+        bits = configuration[name].weight_bits
+        if bits < FULL_PRECISION:
+            weight.register(QuantizedWeight(quantizer, bits))
+    for name, neuron in layer_neurons(network, workload).items():
+        neuron.membrane_bits = configuration[name].membrane_bits or FULL_PRECISION
+    if isinstance(network, SpikingNetwork):
+        network.time_steps = configuration.time_steps
+
+
+def settle(
+    network: nn.Module, workload: Workload, configuration: Configuration, method: PruningMethod
+) -> Configuration:
+    """Leave plain weights with their final values behind, and tell what the network has become.
+
+    The realised configuration has the masks' own ratios (removed / all weights, exact), the widths that are in force,
+    and one time step for a network that does not spike. A weight that is rounded to zero is not a removed one.
+    """
+    method.settle()
+    removed = method.removed()
+    neurons = layer_neurons(network, workload)
+    budgets = []
+    for name, weight in layer_weights(network, workload).items():
+        weight.make_plain()
+        budgets.append(
+            replace(
+                configuration[name],
+                pruning_ratio=removed[name] / weight.effective.numel(),
+                membrane_bits=neurons[name].membrane_bits if name in neurons else None,
+                granularity=method.granularity,
+            )
+        )
+    return Configuration(tuple(budgets), network.time_steps if isinstance(network, SpikingNetwork) else 1)
+
+
+def _untouched(configuration: Configuration, layer: str) -> bool:
+    budget = configuration[layer]
+    return budget.pruning_ratio == 0.0 and budget.weight_bits == FULL_PRECISION
+
+
+def _weight(layer: str, modules: dict[str, nn.Module]) -> LayerWeight:
+    if layer in modules and _owns(modules[layer], "weight"):
+        return LayerWeight(modules[layer])
+    owner, _, attribute = layer.rpartition(".")
+    if owner in modules and _owns(modules[owner], attribute):
+        return LayerWeight(modules[owner], attribute)
+    raise InputError(
+        f"layer {layer!r} computes with a weight that is not one whole parameter of a module, so it cannot be "
+        "compressed; give each product a torch.nn layer of its own"
+    )
+
+
+def _owns(module: nn.Module, name: str) -> bool:
+    return parametrize.is_parametrized(module, name) or name in dict(module.named_parameters(recurse=False))

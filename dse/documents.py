@@ -1,0 +1,152 @@
+"""The JSON documents of the commands about studies: plain values made of what the store gives back."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cost_models import InputError
+from dse.budget import Limits, Point, Reachable
+from studies import Evaluation, ParetoFront, State, Study, StudyResults, study_to_dict
+from studies.results import trial_point
+
+#: What differs from trial to trial in the reasons for skipping, and the words that stand for it in a summary.
+_VARYING = (
+    (re.compile(r"^repeats trial \d+$"), "repeats an earlier trial"),
+    (re.compile(r"^(\w+) is .*, over the limit"), r"\1 over the limit"),
+)
+#: The states that a run reports, in this order.
+COUNTED = (State.COMPLETE, State.STOPPED, State.FAILED, State.SKIPPED)
+
+
+def trial_counts(results: StudyResults) -> dict[str, int]:
+    """How many trials are complete, stopped, failed and skipped."""
+    return {state.value: results.counts[state.value] for state in COUNTED}
+
+
+def run_document(results: StudyResults, seconds: float) -> dict[str, Any]:
+    """The shape of ``dse run --json``; ``seconds`` is the wall time of this call."""
+    return {
+        "study": results.study.name,
+        "trials": trial_counts(results),
+        "seconds": seconds,
+        "hypervolume": results.hypervolume,
+        "front": results.front_points(),
+    }
+
+
+def list_entry(results: StudyResults) -> dict[str, Any]:
+    """One entry of the ``studies`` of ``dse list --json``."""
+    study = results.study
+    return {
+        "study": study.name,
+        "network": study.task.network,
+        "dataset": study.task.dataset,
+        "hardware": study.hardware,
+        "objectives": list(study.objectives.names),
+        "trials": trial_counts(results),
+        "trials_wanted": study.search.trials,
+        "front_size": len(results.front),
+        "hypervolume": results.hypervolume,
+        "created": results.created.isoformat(timespec="seconds"),
+    }
+
+
+def show_document(results: StudyResults) -> dict[str, Any]:
+    """The shape of ``dse show STUDY --json``: the study's settings and where it stands."""
+    corner = results.reference_point
+    return {
+        **list_entry(results),
+        "seconds": results.seconds,
+        "reference_point": None if corner is None else list(corner),
+        "baseline": None if results.baseline is None else trial_document(results.study, results.baseline),
+        "front_trials": list(results.front.trials),
+        "reasons": {state.value: _reasons(results, state) for state in (State.FAILED, State.SKIPPED)},
+        "settings": study_to_dict(results.study),
+        "versions": dict(results.versions),
+    }
+
+
+def _reasons(results: StudyResults, state: State) -> dict[str, int]:
+    """Why trials are in this state, most frequent first; what differs from trial to trial is left out."""
+    reasons = Counter(evaluation.reason for evaluation in results.evaluations if evaluation.state is state)
+    counts: Counter[str] = Counter()
+    for reason, times in reasons.items():
+        for pattern, words in _VARYING:
+            reason = pattern.sub(words, reason)
+        counts[reason or "unknown"] += times
+    return dict(counts.most_common())
+
+
+def trial_document(study: Study, evaluation: Evaluation) -> dict[str, Any]:
+    """The shape of ``dse show STUDY TRIAL --json``; ``trial`` is null for the uncompressed baseline."""
+    workload = evaluation.workload
+    return {
+        "study": study.name,
+        "trial": evaluation.trial,
+        "state": evaluation.state.value,
+        "reason": evaluation.reason,
+        "seed": evaluation.seed,
+        "seconds": evaluation.seconds,
+        "asked": evaluation.asked.to_dict(),
+        "realised": evaluation.realised.to_dict() if evaluation.realised else None,
+        "cost": evaluation.cost.to_dict() if evaluation.cost else None,
+        "input_densities": {layer.name: layer.input_density for layer in workload.layers} if workload else None,
+        "measurements": [asdict(measurement) for measurement in evaluation.measurements],
+    }
+
+
+def find_trial(results: StudyResults, text: str) -> Evaluation:
+    """The trial of this number, or the uncompressed network by the name ``baseline``."""
+    if text == "baseline":
+        if results.baseline is None:
+            raise InputError(f"study {results.study.name!r} has no baseline yet; dse run trains it first")
+        return results.baseline
+    if not text.isdecimal():
+        raise InputError(f"TRIAL is {text!r}; it is the number of a trial, or 'baseline' for the uncompressed network")
+    return results.evaluation(int(text))
+
+
+def candidates(results: StudyResults, limits: Limits) -> list[dict[str, Any]]:
+    """The points among which a budget is chosen, in the JSON shape of front points.
+
+    They are the front of the study's objectives together with the limited costs: a limit on a cost that is no objective
+    makes it one, as a trial off the study's front may be the best that keeps it. Without one, this is the front.
+    """
+    objectives = results.study.objectives.names
+    extra = [name for name in limits.upper if name not in objectives]
+    front = ParetoFront.of(results.evaluations, (*objectives, *extra), results.study.constraints)
+    return [trial_point(member, objectives) for member in front]
+
+
+def nothing_fits_document(study: str, limits: Limits, nearest: Sequence[Reachable]) -> dict[str, Any]:
+    """What ``dse budget --json`` prints where no point fits: ``trial`` is null, ``nearest`` tells what is reachable."""
+    asked = dict(limits.upper) | ({} if limits.min_accuracy is None else {"accuracy": limits.min_accuracy})
+    return {
+        "study": study,
+        "trial": None,
+        "limits": asked,
+        "nearest": {
+            reachable.name: {
+                "value": reachable.value,
+                "trial": reachable.trial,
+                "others_kept": reachable.others_kept,
+            }
+            for reachable in nearest
+        },
+    }
+
+
+def front_rows(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """Front points as flat rows for a CSV file; what belongs to a layer is called ``LAYER/pruning_ratio`` and so on."""
+    rows = []
+    for point in points:
+        row = {key: value for key, value in point.items() if not isinstance(value, Mapping | list)}
+        row |= {key: value for key, value in {**point["values"], **point["cost"]}.items() if key not in row}
+        for layer in point["layers"]:
+            row |= {f"{layer['name']}/{key}": value for key, value in layer.items() if key != "name"}
+        rows.append(row)
+    return rows

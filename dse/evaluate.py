@@ -1,0 +1,215 @@
+"""One trial: a configuration goes in, a trained and measured network's Evaluation comes out. Runs in any process."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+from torch import nn
+
+from cost_models import Configuration, InputError, Workload, estimate, load_hardware
+from dse.baseline_cache import baseline_key, load_state, save_state
+from dse.compression import compress, settle
+from dse.datasets import Dataset, Samples, load_dataset, split_train_validation
+from dse.measurement import measure_densities, measurements, predict
+from dse.method_options import with_options
+from dse.networks import build_network
+from dse.neurons import NEURONS
+from dse.pruning import PRUNING_METHODS, PruningMethod
+from dse.quantizers import WEIGHT_QUANTIZERS, WeightQuantizer
+from dse.spiking_network import SpikingNetwork
+from dse.tasks import TASKS, TRAINING_LOSSES, TrainingLoss
+from dse.trace import trace
+from dse.training import Schedule, one_thread, seeded, train
+from studies import Evaluation, Measurement, State, Study
+
+#: The largest number of time steps at which the float network is trained, unless the study says otherwise.
+MOST_BASELINE_STEPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Plain values that a worker needs for one evaluation; ``splits`` are those on which the network is measured."""
+
+    study: Study
+    configuration: Configuration
+    seed: int
+    trial: int | None
+    splits: tuple[str, ...] = ("validation",)
+    data_root: str | None = None
+
+
+def evaluate(job: Job) -> Evaluation:
+    """Train the network under the job's configuration, starting from the float network, and measure it.
+
+    Whatever goes wrong in the training (a diverging loss, no memory, an error in a user's code) gives a failed
+    Evaluation with its reason; only an interruption passes.
+    """
+    started = time.perf_counter()
+    try:
+        with one_thread():
+            return _trained(job, started)
+    except Exception as error:
+        return Evaluation(
+            job.trial,
+            job.seed,
+            State.FAILED,
+            job.configuration,
+            reason=f"{type(error).__name__}: {error}",
+            seconds=time.perf_counter() - started,
+        )
+
+
+def baseline(study: Study, data_root: str | None = None, splits: tuple[str, ...] = ("validation",)) -> Evaluation:
+    """The dense float network of a study, trained or taken from the cache, as the Evaluation without a trial number."""
+    started = time.perf_counter()
+    with one_thread():
+        network = _float_network(study, data_root)
+        steps = _baseline_steps(study, network)
+        asked = Configuration.uniform(_untrained_workload(study, data_root), time_steps=steps)
+        return _measured(Job(study, asked, study.seed, None, splits, data_root), network, asked, started)
+
+
+def trace_study(study: Study, data_root: str | None = None) -> Workload:
+    """The workload of the study's untrained network; everything that the study names is looked up on the way.
+
+    Raises :class:`InputError` for an unknown name, an option that does not exist, absent data, or a network that cannot
+    take the data set's input.
+    """
+    _method(study)
+    _loss(study)
+    TASKS[study.task.kind]
+    return _untrained_workload(study, data_root)
+
+
+def _trained(job: Job, started: float) -> Evaluation:
+    study = job.study
+    workload = _untrained_workload(study, job.data_root)
+    network = _float_network(study, job.data_root)
+    method, quantizer = _method(study)
+    compress(network, workload, job.configuration, method, quantizer)
+    training, _ = _split(study, job.data_root, job.configuration.time_steps)
+    options = study.training
+    schedule = Schedule(
+        options.epochs, options.batch_size, options.learning_rate, options.weight_decay, options.samples_per_epoch
+    )
+    train(network, training, schedule, loss=_loss(study), seed=job.seed, method=method)
+    realised = settle(network, workload, job.configuration, method)
+    return _measured(job, network, realised, started)
+
+
+def _measured(job: Job, network: nn.Module, realised: Configuration, started: float) -> Evaluation:
+    """The Evaluation of a trained network: densities on validation data, metrics on each split, cost from both."""
+    study = job.study
+    metrics = TASKS[study.task.kind].metrics
+    _, validation = _split(study, job.data_root, realised.time_steps)
+    workload, outputs = measure_densities(network, _untrained_workload(study, job.data_root), validation)
+    found: tuple[Measurement, ...] = ()
+    for split in job.splits:
+        if split == "test":
+            samples = _dataset(study.task.dataset, job.data_root, realised.time_steps).test
+            outputs_of_split = predict(network, samples)
+        else:
+            samples, outputs_of_split = validation, outputs
+        found += measurements(metrics, outputs_of_split, samples, split, job.seed)
+    return Evaluation(
+        job.trial,
+        job.seed,
+        State.COMPLETE,
+        job.configuration,
+        realised=realised,
+        workload=workload,
+        cost=estimate(workload, realised, load_hardware(study.hardware)),
+        measurements=found,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _float_network(study: Study, data_root: str | None) -> nn.Module:
+    """A fresh copy of the trained float network; trained and cached first if need be."""
+    dataset = _dataset(study.task.dataset, data_root, None)
+    network = _untrained(study, dataset)
+    steps = _baseline_steps(study, network)
+    if isinstance(network, SpikingNetwork):
+        network.time_steps = steps
+    key = baseline_key(study, _dataset(study.task.dataset, data_root, steps).fingerprint, steps)
+    if load_state(network, key):
+        return network
+    options = study.training
+    schedule = Schedule(
+        options.baseline_epochs,
+        options.batch_size,
+        options.baseline_learning_rate,
+        options.weight_decay,
+        options.samples_per_epoch,
+    )
+    training, _ = _split(study, data_root, steps)
+    train(network, training, schedule, loss=_loss(study), seed=study.seed)
+    save_state(network, key)
+    return network
+
+
+def _untrained(study: Study, dataset: Dataset) -> nn.Module:
+    name = study.method.neuron
+    options = study.method.options.get(name, {})
+    neuron = with_options("neuron", name, NEURONS[name], options)
+    with seeded(study.seed):
+        return build_network(
+            study.task.network,
+            dataset.input_shape,
+            dataset.classes,
+            neuron=neuron,
+            time_steps=min(MOST_BASELINE_STEPS, int(max(study.space.time_steps.values))),
+        )
+
+
+def _baseline_steps(study: Study, network: nn.Module) -> int:
+    if not isinstance(network, SpikingNetwork):
+        return 1
+    largest = int(max(study.space.time_steps.values))
+    return study.training.baseline_time_steps or min(MOST_BASELINE_STEPS, largest)
+
+
+@lru_cache(maxsize=2)
+def _untrained_workload(study: Study, data_root: str | None) -> Workload:
+    dataset = _dataset(study.task.dataset, data_root, None)
+    network = _untrained(study, dataset)
+    try:
+        return trace(network, dataset.input_shape, name=study.task.network, temporal=dataset.temporal)
+    except InputError:
+        raise
+    except Exception as error:
+        shown = "x".join(str(size) for size in dataset.input_shape)
+        raise InputError(
+            f"network {study.task.network!r} cannot take the {shown} input of data set {study.task.dataset!r}: {error}"
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def _dataset(name: str, data_root: str | None, time_steps: int | None) -> Dataset:
+    return load_dataset(name, data_root, time_steps=time_steps, cache_root=os.environ.get("DSE_CACHE"))
+
+
+@lru_cache(maxsize=8)
+def _split(study: Study, data_root: str | None, time_steps: int) -> tuple[Samples, Samples]:
+    dataset = _dataset(study.task.dataset, data_root, time_steps)
+    return split_train_validation(dataset, study.training.validation_fraction, study.seed)
+
+
+def _method(study: Study) -> tuple[PruningMethod, WeightQuantizer]:
+    """The pruning method and the weight quantiser of a study, each with its own options."""
+    chosen, options = study.method, study.method.options
+    if chosen.membrane_quantizer != "uniform":
+        raise InputError(f"method.membrane_quantizer is {chosen.membrane_quantizer!r}; the known one is 'uniform'")
+    name = chosen.pruning
+    method = with_options("pruning method", name, PRUNING_METHODS[name], options.get(name, {}))
+    name = chosen.weight_quantizer
+    quantizer = with_options("weight quantizer", name, WEIGHT_QUANTIZERS[name], options.get(name, {}))
+    return method(), quantizer()
+
+
+def _loss(study: Study) -> TrainingLoss:
+    name = study.training.loss
+    return with_options("training loss", name, TRAINING_LOSSES[name], study.method.options.get(name, {}))()

@@ -1,0 +1,87 @@
+"""What a trained network is measured to be: its metrics on a split, and the input density of each of its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cost_models import Workload
+from dse.compression import layer_weights
+from dse.datasets import Samples
+from dse.training import TrainingDiverged
+from studies.evaluation import Measurement
+
+EVALUATION_BATCH = 250
+
+
+@dataclass(slots=True)
+class Density:
+    """Non-zeros among all values seen: sums, so that batches of any size add up."""
+
+    nonzero: int = 0
+    values: int = 0
+
+    @property
+    def share(self) -> float:
+        """Share of non-zeros; 1 where nothing was seen."""
+        return self.nonzero / self.values if self.values else 1.0
+
+
+@contextmanager
+def record_input_densities(network: nn.Module, workload: Workload) -> Iterator[dict[str, Density]]:
+    """Count the non-zero inputs of every compressible layer with a spiking input while the ``with`` block runs."""
+    layers = layer_weights(network, workload)
+    record = {layer.name: Density() for layer in workload.compressible if layer.spiking_input}
+    hooks = [layers[name].module.register_forward_pre_hook(_counter(density)) for name, density in record.items()]
+    try:
+        yield record
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _counter(density: Density) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        density.nonzero += int(inputs[0].count_nonzero())
+        density.values += inputs[0].numel()
+
+    return count
+
+
+def predict(network: nn.Module, samples: Samples) -> Tensor:
+    """The outputs ``(N, K)`` for all samples in evaluation mode, in order; raises :class:`TrainingDiverged` on NaN."""
+    network.eval()
+    device = next(network.parameters()).device
+    outputs = []
+    with torch.inference_mode():
+        for start in range(0, len(samples), EVALUATION_BATCH):
+            batch = samples.normalised(slice(start, start + EVALUATION_BATCH))
+            outputs.append(network(batch.to(device)).cpu())
+    joined = torch.cat(outputs)
+    if not joined.isfinite().all():
+        raise TrainingDiverged("the trained network's outputs are not finite numbers")
+    return joined
+
+
+def measure_densities(network: nn.Module, workload: Workload, samples: Samples) -> tuple[Workload, Tensor]:
+    """``workload`` with the input densities that ``samples`` cause, and the outputs ``(N, K)`` of the same pass.
+
+    The density of a layer with a spiking input is the share of non-zeros of its actual input (pooled spikes included)
+    over all samples and time steps; every other layer has 1.0: its multiply-accumulates are executed densely.
+    """
+    with record_input_densities(network, workload) as record:
+        outputs = predict(network, samples)
+    densities = {layer.name: 1.0 for layer in workload.compressible} | {n: d.share for n, d in record.items()}
+    return workload.with_densities(densities), outputs
+
+
+def measurements(
+    metrics: Callable[[Tensor, Tensor], dict[str, float]], outputs: Tensor, samples: Samples, split: str, seed: int
+) -> tuple[Measurement, ...]:
+    """Every metric of these outputs as a measurement on ``split`` under the training seed ``seed``."""
+    values = metrics(outputs, samples.targets)
+    return tuple(Measurement(split, name, seed, value) for name, value in values.items())

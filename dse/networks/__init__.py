@@ -1,0 +1,58 @@
+"""Built-in networks, and :func:`build_network` for these and for a user's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from cost_models import InputError, Registry
+from dse.networks.classic import CLASSIC_NETWORKS
+from dse.networks.network import NetworkEntry, NeuronFactory
+from dse.networks.spiking import SPIKING_NETWORKS
+from dse.neurons import LIF, spiking_neurons
+from dse.references import is_reference, load_reference
+from dse.spiking_network import SpikingNetwork
+
+NETWORKS: Registry[NetworkEntry] = Registry("network", {**SPIKING_NETWORKS, **CLASSIC_NETWORKS})
+
+__all__ = ["NETWORKS", "NetworkEntry", "NeuronFactory", "build_network"]
+
+
+def build_network(
+    name: str,
+    input_shape: Sequence[int],
+    classes: int = 10,
+    *,
+    neuron: NeuronFactory = LIF,
+    time_steps: int = 1,
+) -> nn.Module:
+    """A fresh network, ready to take ``(B, *input_shape)`` and to give ``(B, classes)``.
+
+    ``name`` is one of ours or a user's ``path/to/file.py:factory``; of ``input_shape``, ``classes``, ``neuron`` and
+    ``time_steps`` a user's factory is given those that it names as parameters. A network with spiking neurons inside
+    is wrapped in a :class:`SpikingNetwork` of ``time_steps`` steps. Weights come from torch's global generator. Raises
+    :class:`InputError` for unknown names, for a shape the network cannot take and for a factory that gives no module.
+    """
+    shape = tuple(input_shape)
+    if is_reference(name):
+        offered = {"input_shape": shape, "classes": classes, "neuron": neuron, "time_steps": time_steps}
+        body = _from_factory(name, load_reference(name), offered)
+    else:
+        body = NETWORKS[name].build(shape, classes, neuron)
+    if isinstance(body, SpikingNetwork):
+        body.time_steps = time_steps
+        return body
+    return SpikingNetwork(body, time_steps, input_ndim=len(shape)) if spiking_neurons(body) else body
+
+
+def _from_factory(name: str, factory: Callable[..., Any], offered: dict[str, Any]) -> nn.Module:
+    if isinstance(factory, nn.Module):
+        raise InputError(f"{name} is a network; name a function or a class that makes a fresh one")
+    parameters = inspect.signature(factory).parameters
+    body = factory(**{key: value for key, value in offered.items() if key in parameters})
+    if not isinstance(body, nn.Module):
+        raise InputError(f"{name} returned {type(body).__name__}; it must return a torch.nn.Module")
+    return body

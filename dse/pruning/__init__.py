@@ -1,0 +1,20 @@
+"""Pruning methods, and the table of those that can be named."""
+
+from cost_models import Registry
+from dse.pruning.magnitude import MagnitudePruning
+from dse.pruning.method import LayerWeight, Progress, PruningMethod, WeightMask
+from dse.pruning.unpruned import NoPruning
+
+PRUNING_METHODS: Registry[type[PruningMethod]] = Registry(
+    "pruning method", {"magnitude": MagnitudePruning, "none": NoPruning}
+)
+
+__all__ = [
+    "PRUNING_METHODS",
+    "LayerWeight",
+    "MagnitudePruning",
+    "NoPruning",
+    "Progress",
+    "PruningMethod",
+    "WeightMask",
+]

@@ -1,0 +1,125 @@
+"""The contract of a pruning method: four verbs, called by compression and by the training loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from cost_models import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where training stands: ``step`` of ``steps`` is being taken (from 0); ``loss`` is the task loss of that step."""
+
+    step: int
+    steps: int
+    steps_per_epoch: int
+    loss: float
+
+    @property
+    def share(self) -> float:
+        """Share of the training that is done after this step, in (0, 1]."""
+        return (self.step + 1) / self.steps
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that this step belongs to, from 0."""
+        return self.step // self.steps_per_epoch
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether this is the last step of its epoch."""
+        return (self.step + 1) % self.steps_per_epoch == 0
+
+
+class WeightMask(nn.Module):
+    """The parametrisation that removes weights: ``weight * mask``; ``mask`` holds 0 for a removed one and 1 else."""
+
+    mask: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", torch.ones_like(weight))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight with its removed entries at zero."""
+        return weight * self.mask
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeight:
+    """The weight tensor of one layer: the parameter ``name`` of ``module``, with whatever is registered on it."""
+
+    module: nn.Module
+    name: str = "weight"
+
+    @property
+    def trained(self) -> Tensor:
+        """The tensor that the optimiser moves, below any mask and quantiser."""
+        if not parametrize.is_parametrized(self.module, self.name):
+            return self.effective
+        original: Tensor = self.module.parametrizations[self.name].original  # type: ignore[union-attr,index]
+        return original
+
+    @property
+    def effective(self) -> Tensor:
+        """The tensor that the layer computes with: masked and rounded."""
+        weight: Tensor = getattr(self.module, self.name)
+        return weight
+
+    def register(self, parametrisation: nn.Module) -> None:
+        """Put ``parametrisation`` onto the weight, behind those that are there already."""
+        parametrize.register_parametrization(self.module, self.name, parametrisation)
+
+    def make_plain(self) -> None:
+        """Replace the weight by its present effective values, and take all parametrisations off."""
+        if parametrize.is_parametrized(self.module, self.name):
+            parametrize.remove_parametrizations(self.module, self.name, leave_parametrized=True)
+
+
+class PruningMethod(ABC):
+    """Realises the pruning ratios of a configuration during one training; holds the state of that one training.
+
+    The order of calls: :meth:`attach` once; for every step :meth:`penalty` before the backward pass and :meth:`update`
+    after it (gradients are there, the optimiser has not moved yet); :meth:`settle` once. ``learns_ratios`` says that
+    the method finds the ratios itself and those asked for are not binding.
+    """
+
+    granularity: ClassVar[str] = "weight"
+    learns_ratios: ClassVar[bool] = False
+    description: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+
+    @abstractmethod
+    def attach(self, network: nn.Module, layers: Mapping[str, LayerWeight], configuration: Configuration) -> None:
+        """Put masks and trainable auxiliaries onto ``layers``, the weights to compress by the name of their budget.
+
+        What is registered on a weight runs before the quantiser.
+        """
+
+    def penalty(self) -> Tensor | None:
+        """What is added to the loss of this step; None for nothing."""
+        return None
+
+    def update(self, progress: Progress) -> None:
+        """Move masks, multipliers and own parameters after the backward pass of one step."""
+        return
+
+    def own_parameters(self) -> tuple[nn.Parameter, ...]:
+        """Parameters inside the network that the method moves itself in :meth:`update`; the optimiser leaves them."""
+        return ()
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Make the masks final; from here on what is registered on the weights gives real zeros."""
+
+    @abstractmethod
+    def removed(self) -> dict[str, int]:
+        """How many weights of each layer are removed, by name."""

@@ -1,0 +1,178 @@
+"""Hard limits before any training: the smallest reachable cost, the gate for proposals, a draw that always fits.
+
+All numbers come from the cost model with the densities of the workload that is handed in: exact for memory, weights
+and counts; for energy, latency and operations they are those of that activity and are judged again after training.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cost_models import (
+    Configuration,
+    CostReport,
+    HardwareProfile,
+    InputError,
+    Layer,
+    Workload,
+    estimate_many,
+    format_quantity,
+)
+from dse.search.suggest import TIME_STEPS, Indices, SearchSpace
+from studies import OBJECTIVES, cost_value
+
+#: Spaces up to this size are listed in full when the search has run out of new configurations.
+LISTED_SPACE = 100_000
+_DRAWS = 200
+
+
+@dataclass(frozen=True)
+class CostGate:
+    """Judges configurations of one space by their cost on one hardware profile; ``limits`` are in SI units."""
+
+    space: SearchSpace
+    workload: Workload
+    hardware: HardwareProfile
+    limits: Mapping[str, float]
+
+    def costs(self, rows: Indices) -> dict[str, NDArray[np.float64]]:
+        """Each limited cost of the configurations at index rows (n, free parameters); one (n,) array for each."""
+        return self._totals(rows, tuple(self.limits))
+
+    def excesses(self, row: Indices) -> dict[str, float]:
+        """Cost / limit - 1 by name for one index row: at most zero where the limit is kept."""
+        return {name: float(cost[0]) / self.limits[name] - 1.0 for name, cost in self.costs(row[None, :]).items()}
+
+    def fits(self, rows: Indices) -> NDArray[np.bool_]:
+        """Whether each index row keeps every limit."""
+        fits = np.ones(len(rows), dtype=bool)
+        for name, cost in self.costs(rows).items() if self.limits else ():
+            fits &= cost <= self.limits[name]
+        return fits
+
+    def check_reachable(self, where: str) -> None:
+        """Raise :class:`InputError` if a limit is below the smallest value that the space reaches, naming both."""
+        for name, limit in self.limits.items():
+            smallest = float(self._totals(self.cheapest({name: 1.0})[None, :], (name,))[name][0])
+            if smallest > limit:
+                raise InputError(
+                    f"{where}: {name} is {in_units(name, limit)}, but the smallest that this space can reach on "
+                    f"{self.hardware.name} is {in_units(name, smallest)}; raise the limit or widen the space"
+                )
+        if self.limits and self.corner is None:
+            raise InputError(
+                f"{where}: each of {', '.join(self.limits)} can be met alone but not all together; raise one of them"
+            )
+
+    @cached_property
+    def corner(self) -> Indices | None:
+        """An index row that keeps every limit: the cheapest in one cost or in their sum; None if none of them does."""
+        weights = {name: 1.0 / limit for name, limit in self.limits.items()}
+        rows = [self.cheapest(weights), *(self.cheapest({name: 1.0}) for name in self.limits)]
+        return next((row for row in rows if self.fits(row[None, :])[0]), None)
+
+    def cheapest(self, weights: Mapping[str, float]) -> Indices:
+        """The index row with the smallest weighted sum of costs.
+
+        Costs are sums over layers, so each layer is minimised on its own for every number of time steps: all of its
+        choices are priced alone in one call. Layers share whether the whole network fits into on-chip memory, so the
+        best of these rows is then improved parameter by parameter under the whole cost.
+        """
+        rows = np.array(list(self._cheapest_by_time_steps(weights)), dtype=np.intp)
+        row: Indices = rows[self._cheapest_of(rows, weights)]
+        improved = True
+        while improved:
+            options = np.concatenate([row[None, :], *(self._variants(row, index) for index in range(len(row)))])
+            best = self._cheapest_of(options, weights)
+            improved = best > 0  # of equally cheap rows the first one is taken
+            row = options[best]
+        return row
+
+    def _cheapest_of(self, rows: Indices, weights: Mapping[str, float]) -> int:
+        return int(np.argmin(_weighted(self._totals(rows, tuple(weights)), weights)))
+
+    def _variants(self, row: Indices, index: int) -> Indices:
+        count = len(self.space.free[index].values)
+        rows = np.repeat(row[None, :], count, axis=0)
+        rows[:, index] = np.arange(count)
+        return rows
+
+    def _cheapest_by_time_steps(self, weights: Mapping[str, float]) -> Iterator[Indices]:
+        free = self.space.free
+        steps = next((index for index, parameter in enumerate(free) if parameter.layer is None), None)
+        for step in range(len(free[steps].values)) if steps is not None else (None,):
+            row = np.zeros(len(free), dtype=np.intp)
+            if steps is not None and step is not None:
+                row[steps] = step
+            for layer in self.space.workload.compressible:
+                own = [index for index, parameter in enumerate(free) if parameter.layer == layer.name]
+                options = np.array(list(itertools.product(*(range(len(free[i].values)) for i in own))), dtype=np.intp)
+                rows = np.repeat(row[None, :], len(options), axis=0)
+                rows[:, own] = options
+                alone = self._totals(rows, tuple(weights), layer)
+                row = rows[int(np.argmin(_weighted(alone, weights)))]
+            yield row
+
+    def draw(self, taken: Collection[Configuration], generator: np.random.Generator) -> Indices | None:
+        """A random index row that keeps every limit and is not ``taken``; None if there is none left.
+
+        A random row is moved towards a corner that fits, one parameter after the other in random order, until it fits.
+        """
+        corner = self.corner
+        if corner is None:
+            return None
+        for _ in range(_DRAWS):
+            row = self._towards(corner, self.space.random_rows(1, generator)[0], generator)
+            if self.space.configuration_at(row) not in taken:
+                return row
+        if self.space.size > LISTED_SPACE:
+            return None
+        every = np.array(list(itertools.product(*(range(len(p.values)) for p in self.space.free))), dtype=np.intp)
+        left = [row for row in every[self.fits(every)] if self.space.configuration_at(row) not in taken]
+        return left[int(generator.integers(len(left)))] if left else None
+
+    def _totals(
+        self, rows: Indices, names: tuple[str, ...], layer: Layer | None = None
+    ) -> dict[str, NDArray[np.float64]]:
+        """Costs by name, one (n,) array each; of one layer alone where it is given."""
+        if layer is None:
+            workload, batch = self.workload, self.space.batch(rows)
+        else:
+            workload = replace(self.workload, layers=(self.workload[layer.name],), unpriced=())
+            batch = self.space.batch(rows, (layer,))
+        arrays = estimate_many(workload, batch, self.hardware)
+        return {name: batch.time_steps if name == TIME_STEPS else getattr(arrays, name) for name in names}
+
+    def _towards(self, corner: Indices, row: Indices, generator: np.random.Generator) -> Indices:
+        order = generator.permutation(len(row))
+        path = np.repeat(row[None, :], len(row) + 1, axis=0)
+        for position, parameter in enumerate(order):
+            path[position + 1 :, parameter] = corner[parameter]
+        return np.array(path[int(np.argmax(self.fits(path)))])
+
+
+def quiet(workload: Workload) -> Workload:
+    """The workload without any spike: no activity makes a network cheaper, so its costs are lower bounds."""
+    return workload.with_densities({layer.name: 0.0 for layer in workload.layers if layer.spiking_input})
+
+
+def measured_excesses(cost: CostReport, limits: Mapping[str, float]) -> dict[str, float]:
+    """Cost / limit - 1 by name for a trained network: at most zero where the limit is kept."""
+    return {name: cost_value(cost, name) / limit - 1.0 for name, limit in limits.items()}
+
+
+def in_units(name: str, value: float) -> str:
+    """A cost as people read it: ``61.3 KiB``, ``4.2 µJ``; counts as they are."""
+    unit = OBJECTIVES[name].unit
+    return f"{value:g}" if unit in ("count", "share") else format_quantity(value, unit)
+
+
+def _weighted(costs: Mapping[str, NDArray[np.float64]], weights: Mapping[str, float]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.sum([costs[name] * weight for name, weight in weights.items()], axis=0)
+    return total

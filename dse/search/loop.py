@@ -1,0 +1,164 @@
+"""The loop of a search: ask, gate, evaluate, store, tell, and take up where an earlier run stopped.
+
+Evaluated trials are numbered by slots in the order asked (skipped proposals have a trial number but no slot). With w
+workers the proposal for slot k sees exactly the results of slots 0 to k - w, whatever ended first, and all skips; the
+w - 1 trials between count as running. So the same study gives the same trials, resumed or in one go.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cost_models import Configuration, CostReport, estimate
+from dse.evaluate import Job
+from dse.search.engine import Engine
+from dse.search.limits import CostGate, in_units, measured_excesses
+from dse.search.proposer import Proposal, Proposer, values_of
+from dse.search.record import Record
+from dse.search.seeds import derive_seed
+from studies import Evaluation, State, Study, cost_value
+
+#: Skipped proposals in a row after which a random configuration that fits is taken.
+MOST_SKIPS = 500
+#: The same for repeats alone: a sampler that repeats itself this often has converged.
+MOST_REPEATS = 25
+#: Failed trials in a row with one reason after which the run gives up.
+MOST_FAILURES = 10
+_REPEATS = "repeats trial"
+
+
+class StudyAborted(RuntimeError):  # noqa: N818
+    """The run gave up because trial after trial failed for one reason; the study can be resumed."""
+
+
+@dataclass
+class SearchLoop:
+    """One search; everything that it needs is handed in."""
+
+    study: Study
+    gate: CostGate
+    proposer: Proposer
+    record: Record
+    engine: Engine
+    data_root: str | None = None
+    exhausted: bool = False
+    _told: int = 0
+    _reasons: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        """Search until the study has its number of finished trials or its space is used up."""
+        self._resume()
+        while True:
+            while not self.exhausted and self.record.wanted > 0 and self._may_ask():
+                self._fill_slot()
+            if not self.record.counts[State.RUNNING]:
+                return
+            self._receive(*self.engine.finished())
+
+    def _visible(self) -> int:
+        """How many slots, from the first on, the proposal for the next slot sees."""
+        return max(len(self.record.slots) - self.study.search.workers + 1, 0)
+
+    def _may_ask(self) -> bool:
+        return self.record.known(self._visible())
+
+    def _resume(self) -> None:
+        """Rebuild the sampler's study from the stored trials and evaluate those that were in flight once more."""
+        visible = self._visible()
+        while self._told < visible and self.record.known(self._told + 1):
+            self._told += 1
+        told = set(self.record.slots[: self._told])
+        for number, evaluation in enumerate(self.record.trials):
+            self.proposer.add(evaluation, told=evaluation.state is State.SKIPPED or number in told)
+        for evaluation in self.record.trials:
+            if evaluation.state is State.RUNNING:
+                self._start(evaluation)
+
+    def _fill_slot(self) -> None:
+        """Ask until a proposal passes the gate, and start it."""
+        while self._told < self._visible():
+            self.proposer.tell(self.record.slot(self._told))
+            self._told += 1
+        while not self.exhausted:
+            proposal = self._proposal()
+            if proposal is None:
+                self.exhausted = True
+                return
+            evaluation = self._gated(proposal)
+            self.record.add(evaluation)
+            if evaluation.state is State.RUNNING:
+                return self._start(evaluation)
+            self.proposer.tell(evaluation)
+
+    def _proposal(self) -> Proposal | None:
+        """The sampler's proposal, or a random one that fits where the sampler keeps proposing what does not."""
+        number = len(self.record.trials)
+        skips = list(itertools.takewhile(lambda one: one.state is State.SKIPPED, reversed(self.record.trials)))
+        repeats = list(itertools.takewhile(lambda one: one.reason.startswith(_REPEATS), skips))
+        if len(skips) < MOST_SKIPS and len(repeats) < MOST_REPEATS:
+            return self.proposer.ask(number)
+        generator = np.random.default_rng(derive_seed(self.study.seed, "draw", number))
+        row = self.gate.draw(self.record.taken.keys(), generator)
+        return None if row is None else self.proposer.ask(number, self.gate.space.choices(row))
+
+    def _gated(self, proposal: Proposal) -> Evaluation:
+        """The trial of a proposal: to be run, or skipped with the reason and the cost that it would have."""
+        evaluation = Evaluation(
+            trial=proposal.number,
+            seed=derive_seed(self.study.seed, "training", proposal.number),
+            state=State.RUNNING,
+            asked=proposal.configuration,
+            choices=proposal.choices,
+            optuna_attributes=proposal.attributes,
+        )
+        cost = estimate(self.gate.workload, proposal.configuration, self.gate.hardware)
+        reason = self._objection(proposal.configuration, cost)
+        return replace(evaluation, state=State.SKIPPED, reason=reason, cost=cost) if reason else evaluation
+
+    def _objection(self, configuration: Configuration, cost: CostReport) -> str:
+        if configuration in self.record.taken:
+            return f"{_REPEATS} {self.record.taken[configuration]}"
+        for name, excess in measured_excesses(cost, self.study.constraints).items():
+            if excess > 0:
+                limit = self.study.constraints[name]
+                return f"{name} is {in_units(name, cost_value(cost, name))}, over the limit of {in_units(name, limit)}"
+        return ""
+
+    def _start(self, evaluation: Evaluation) -> None:
+        assert evaluation.trial is not None
+        job = Job(self.study, evaluation.asked, evaluation.seed, evaluation.trial, data_root=self.data_root)
+        self.engine.start(evaluation.trial, job)
+
+    def _receive(self, number: int, result: Evaluation) -> None:
+        asked = self.record.trials[number]
+        result = replace(
+            result,
+            trial=number,
+            seed=asked.seed,
+            asked=asked.asked,
+            choices=asked.choices,
+            optuna_attributes=asked.optuna_attributes,
+        )
+        self.record.finish(self._judged(result))
+        self._give_up_on_repeated_failure(self.record.trials[number])
+
+    def _judged(self, result: Evaluation) -> Evaluation:
+        """A complete trial must have a finite value for every objective; otherwise it has failed."""
+        if result.state is not State.COMPLETE:
+            return result
+        for name, value in zip(self.study.objectives.names, values_of(result, self.study), strict=True):
+            if not math.isfinite(value):
+                return replace(result, state=State.FAILED, reason=f"NotFinite: {name} is {value}")
+        return result
+
+    def _give_up_on_repeated_failure(self, evaluation: Evaluation) -> None:
+        self._reasons = (*self._reasons, evaluation.reason) if evaluation.state is State.FAILED else ()
+        if len(set(self._reasons[-MOST_FAILURES:])) == 1 and len(self._reasons) >= MOST_FAILURES:
+            raise StudyAborted(
+                f"study {self.study.name!r}: {MOST_FAILURES} trials in a row failed with the same reason: "
+                f"{evaluation.reason}; the finished trials are kept, and the same command goes on"
+            )

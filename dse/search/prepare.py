@@ -1,0 +1,42 @@
+"""Everything that can be wrong with a study is found here, before anything is trained or stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cost_models import HardwareProfile, Workload, load_hardware
+from dse.search.limits import CostGate, quiet
+from dse.search.samplers import SAMPLERS
+from dse.search.suggest import SearchSpace
+from studies import Study
+
+TraceStudy = Callable[[Study, str | None], Workload]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checked study: its untrained network's workload, its parameters and its hardware."""
+
+    study: Study
+    workload: Workload
+    space: SearchSpace
+    hardware: HardwareProfile
+
+    def gate(self, workload: Workload) -> CostGate:
+        """The judge of the study's limits under the activity of ``workload``."""
+        return CostGate(self.space, workload, self.hardware, self.study.constraints)
+
+
+def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None) -> Prepared:
+    """Check a study against its network and its hardware; raise :class:`InputError` for the first thing that is wrong.
+
+    A limit that no configuration of the space can keep, whatever its activity, is named with the smallest reachable.
+    """
+    SAMPLERS[study.search.sampler](study, study.seed)
+    hardware = load_hardware(study.hardware)
+    workload = trace_study(study, data_root)
+    study.check_against(workload)
+    prepared = Prepared(study, workload, SearchSpace.of(study.space, workload), hardware)
+    prepared.gate(quiet(workload)).check_reachable("constraints")
+    return prepared

@@ -1,0 +1,138 @@
+"""The one training loop: Adam with a cosine schedule, for float networks and for networks under compression."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cost_models import InputError
+from dse.datasets import Samples
+from dse.pruning import Progress, PruningMethod
+from dse.spiking_network import SpikingNetwork
+from dse.tasks import TRAINING_LOSSES, TrainingLoss
+
+__all__ = [
+    "TRAINING_LOSSES",
+    "Schedule",
+    "TrainingDiverged",
+    "one_thread",
+    "outputs_over_time",
+    "seeded",
+    "train",
+]
+
+
+class TrainingDiverged(RuntimeError):  # noqa: N818 - reads as what happened, in the reason of a failed trial
+    """The loss or the outputs are no longer numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast: epochs, samples of a batch, Adam's first rate (cosine to 0), L2 decay.
+
+    ``samples_per_epoch`` limits each epoch to a fresh seeded random subset; None takes all samples.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    samples_per_epoch: int | None = None
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global generator seeded inside the ``with`` block, and as it was before behind it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread inside the ``with`` block: the same result on any machine, and no fight between workers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def outputs_over_time(network: nn.Module, inputs: Tensor) -> Tensor:
+    """The network's output in every time step, ``(T, B, K)``; T = 1 for a network that does not spike."""
+    if isinstance(network, SpikingNetwork):
+        return network.steps(inputs)
+    output: Tensor = network(inputs)
+    return output.unsqueeze(0)
+
+
+def train(
+    network: nn.Module,
+    samples: Samples,
+    schedule: Schedule,
+    *,
+    loss: TrainingLoss,
+    seed: int,
+    method: PruningMethod | None = None,
+) -> None:
+    """Train ``network`` in place on ``samples``; ``method``, already attached, shapes it on the way.
+
+    The seed decides the order of the samples and whatever the network itself draws. Raises :class:`TrainingDiverged` as
+    soon as the loss is not a finite number.
+    """
+    parameters = _parameters(network, method)
+    optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
+    generator = torch.Generator().manual_seed(seed)
+    batches = _batches_per_epoch(len(samples), schedule)
+    steps = schedule.epochs * batches
+    device = parameters[0].device
+    network.train()
+    with seeded(seed):
+        for step in range(steps):
+            if step % batches == 0:
+                order = torch.randperm(len(samples), generator=generator)[: schedule.samples_per_epoch]
+                parts = order.tensor_split(batches)
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.learning_rate * (1.0 + math.cos(math.pi * step / steps)) / 2.0
+            index = parts[step % batches]
+            outputs = outputs_over_time(network, samples.normalised(index).to(device))
+            value = _step(outputs, samples.targets[index].to(device), loss, optimizer, method)
+            if not math.isfinite(value):
+                raise TrainingDiverged(f"the loss is {value} in epoch {step // batches + 1} of {schedule.epochs}")
+            if method is not None:
+                method.update(Progress(step, steps, batches, value))
+            optimizer.step()
+    network.eval()
+
+
+def _step(
+    outputs: Tensor, targets: Tensor, loss: TrainingLoss, optimizer: torch.optim.Optimizer, method: PruningMethod | None
+) -> float:
+    """The gradients of one step; gives the task loss, or the penalty where that is what is not finite."""
+    task_loss = loss(outputs, targets)
+    penalty = method.penalty() if method is not None else None
+    total = task_loss if penalty is None else task_loss + penalty
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()  # type: ignore[no-untyped-call]
+    value = float(task_loss.detach())
+    return value if penalty is None or math.isfinite(float(total.detach())) else float(total.detach())
+
+
+def _parameters(network: nn.Module, method: PruningMethod | None) -> list[nn.Parameter]:
+    left_out = {id(parameter) for parameter in method.own_parameters()} if method is not None else set()
+    parameters = [p for p in network.parameters() if p.requires_grad and id(p) not in left_out]
+    if not parameters:
+        raise InputError("the network has no trainable parameters; there is nothing to train")
+    return parameters
+
+
+def _batches_per_epoch(samples: int, schedule: Schedule) -> int:
+    # Equal parts and no small rest: batch norm cannot take a batch of one sample.
+    count = min(samples, schedule.samples_per_epoch or samples)
+    return max(1, round(count / schedule.batch_size))

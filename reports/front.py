@@ -1,0 +1,249 @@
+"""The front: one scatter for each pair of objectives with all trials behind it, and the table of its members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from reports import theme
+from reports.axes import Axis, quantity_axis, share_axis
+from reports.frame import DOMINATED, FRONT, OVER_LIMIT, baseline_row, front_frame, front_members, records, trials_frame
+from reports.section import Cell, Column, Figure, Section, Table
+from reports.text import (
+    MISSING,
+    bits_text,
+    capital,
+    count_text,
+    figure_text,
+    label_of,
+    listing,
+    missing,
+    plural,
+    saving_text,
+    share_text,
+    shorten,
+    unit_of,
+    value_text,
+)
+from studies.evaluation import Evaluation
+from studies.results import StudyResults
+
+#: Layers named in the text over a point; a network with more ends in "and n more".
+HOVER_LAYERS = 8
+_LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+    DOMINATED: ("dominated", {"color": theme.DOMINATED, "size": 7, "opacity": 0.75}),
+    OVER_LIMIT: (
+        "over a limit",
+        {"color": theme.OVER_LIMIT, "size": 8, "symbol": "x-thin", "line": {"width": 2, "color": theme.OVER_LIMIT}},
+    ),
+    FRONT: ("front", {"color": theme.FRONT, "size": 10, "line": {"width": 1.5, "color": theme.PAPER}}),
+}
+
+
+def pairs(results: StudyResults) -> list[tuple[str, str]]:
+    """The scatters to draw as (vertical, horizontal): the first objective over each other one, or over the trials."""
+    first, *others = results.study.objectives.names
+    return [(first, other) for other in others] or [(first, "trial")]
+
+
+def staircase(points: pd.DataFrame, vertical: str, horizontal: str, *, upwards: bool, rightwards: bool) -> pd.DataFrame:
+    """The members of the front that no other one beats in these two objectives alone, in the order of the horizontal.
+
+    ``upwards`` and ``rightwards`` say whether larger is better.
+    """
+    ordered = points.sort_values([horizontal, vertical], ascending=[not rightwards, not upwards], kind="stable")
+    sign = 1.0 if upwards else -1.0
+    height = ordered[vertical] * sign
+    best_before = height.cummax().shift(fill_value=float("-inf"))
+    return ordered[height > best_before].sort_values(horizontal, kind="stable")
+
+
+def hover_text(evaluation: Evaluation, row: pd.Series[Any] | dict[str, Any], names: tuple[str, ...]) -> str:
+    """All that is to know of one trial, as plotly text: users' names in it cannot act as markup."""
+    title = "dense float network" if evaluation.trial is None else f"trial {evaluation.trial}"
+    lines = [f"<b>{title}</b>"]
+    lines += [f"{capital(label_of(name))}: {value_text(row[name], unit_of(name))}" for name in names]
+    if not missing(row["test_mean"]):
+        lines.append(f"Test accuracy: {accuracy_text(row, 'test')}")
+    configuration = evaluation.realised or evaluation.asked
+    lines.append(f"Time steps: {configuration.time_steps}")
+    for budget in configuration.budgets[:HOVER_LAYERS] if evaluation.trial is not None else ():
+        membrane = "" if budget.membrane_bits is None else f" · membrane {bits_text(budget.membrane_bits)} bit"
+        lines.append(
+            f"{figure_text(shorten(budget.layer))}: {share_text(budget.pruning_ratio, 0)} pruned"
+            f" · weights {bits_text(budget.weight_bits)} bit{membrane}"
+        )
+    more = len(configuration.budgets) - HOVER_LAYERS
+    if more > 0 and evaluation.trial is not None:
+        lines.append(f"and {plural(more, 'more layer')}")
+    return "<br>".join(lines)
+
+
+def accuracy_text(row: pd.Series[Any] | dict[str, Any], split: str) -> str:
+    """Mean and standard deviation over the seeds: ``97.8% ± 0.3``."""
+    mean, deviation = row[f"{split}_mean"], row[f"{split}_std"]
+    if missing(mean):
+        return MISSING
+    return share_text(mean) + ("" if missing(deviation) else f" ± {100 * deviation:.1f}")
+
+
+def draw(results: StudyResults) -> Section:
+    """The scatters."""
+    trials = trials_frame(results)
+    if trials.empty:
+        return Section("The front", "There is nothing to draw: no trial has finished yet.")
+    members = front_members(results)
+    names = listing([label_of(name) for name in results.study.objectives.names])
+    lead = (
+        f"{plural(len(members), 'point')} of {plural(len(trials), 'finished trial')} "
+        f"{'is' if len(members) == 1 else 'are'} on the front: no other trial is at least as good in {names} "
+        "and better in one of them."
+    )
+    if len(results.study.objectives.names) > 2:
+        lead += " Each drawing shows two of the objectives, so a point may owe its place to one that is not in sight."
+    return Section("The front", lead, figures=tuple(_scatter(results, trials, *pair) for pair in pairs(results)))
+
+
+def draw_table(results: StudyResults) -> Section | None:
+    """The table of the front's members; None while the front is empty."""
+    front = front_frame(results)
+    if front.empty:
+        return None
+    lead = "Best first. Mean ± standard deviation over the training seeds"
+    if front["test_mean"].isna().all():
+        lead += "; the test split has not been measured yet."
+    else:
+        lead += "; the search never saw the test split, and its numbers chose nothing."
+    base = baseline_row(results)
+    if base:
+        lead += " Costs stand beside those of the dense float network."
+    return Section("Members of the front", lead, tables=(front_table(results, front, base),))
+
+
+def front_table(results: StudyResults, front: pd.DataFrame, base: dict[str, Any] | None) -> Table:
+    """The members with accuracies, costs, ratios against the dense float network and time steps."""
+    costs = ["memory_bytes", "energy_joules", "latency_seconds"]
+    known = {*costs, "accuracy", "time_steps"}
+    costs += [name for name in results.study.objectives.names if name not in known]
+    titles = ["Validation", "Test"]
+    columns = [Column("Trial", number=False), *(Column(title) for title in titles)]
+    for name in costs:
+        columns.append(Column(capital(label_of(name))))
+        if base and unit_of(name) != "share":
+            columns.append(Column("Against dense"))
+    columns.append(Column("Time steps"))
+    rows = [_row(row, costs, base) for row in records(front)]
+    if base:
+        rows.append(_row(base, costs, base, "Dense float"))
+    return Table(tuple(columns), tuple(rows), footers=1 if base else 0, sortable=True)
+
+
+def _row(row: dict[str, Any], costs: list[str], base: dict[str, Any] | None, name: str = "") -> tuple[Cell, ...]:
+    cells = [Cell(name or f"{int(row['trial'])}", None if name else float(row["trial"]))]
+    cells += [Cell(accuracy_text(row, split), _number(row[f"{split}_mean"])) for split in ("validation", "test")]
+    for cost in costs:
+        unit, value = unit_of(cost), _number(row.get(cost))
+        cells.append(Cell(value_text(value, unit), value))
+        if base and unit != "share":
+            reference = _number(base.get(cost))
+            ratio = reference / value if value and reference else None
+            cells.append(Cell("" if name else saving_text(ratio), ratio, "quiet"))
+    cells.append(Cell(count_text(row["time_steps"]), float(row["time_steps"])))
+    return tuple(cells)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or missing(value) else float(value)
+
+
+def _scatter(results: StudyResults, trials: pd.DataFrame, vertical: str, horizontal: str) -> Figure:
+    base = baseline_row(results)
+    drawing = theme.drawing(430)
+    everything = pd.concat([trials, pd.DataFrame([base])]) if base else trials
+    up, across = _axis(everything, vertical, results), _axis(everything, horizontal, results)
+    evaluations = {evaluation.trial: evaluation for evaluation in results.evaluations}
+    names = results.study.objectives.names
+    for role, (label, marker) in _LOOKS.items():
+        group = trials[trials["role"] == role]
+        if group.empty:
+            continue
+        if role == FRONT and horizontal != "trial":
+            _add_staircase(drawing, results, group, up, across, vertical, horizontal)
+        texts = [hover_text(evaluations[row["trial"]], row, names) for _, row in group.iterrows()]
+        _add_points(drawing, group, up, across, (vertical, horizontal), label, marker, texts)
+    limit = results.study.constraints.get(horizontal)
+    if limit is not None:
+        drawing.add_vline(
+            across.place(limit),
+            line={"color": theme.OVER_LIMIT, "width": 1.5, "dash": "dot"},
+        )
+    if base and results.baseline and horizontal != "trial" and not missing(base[vertical]):
+        marker = {"color": theme.BASELINE, "size": 11, "symbol": "diamond"}
+        text = [hover_text(results.baseline, base, names)]
+        group = pd.DataFrame([base])
+        _add_points(drawing, group, up, across, (vertical, horizontal), "dense float", marker, text)
+    elif base and not missing(base[vertical]):
+        drawing.add_hline(up.place(base[vertical]), line={"color": theme.BASELINE, "width": 1.5, "dash": "dash"})
+    drawing.update_layout(xaxis=across.settings, yaxis=up.settings)
+    over = "the trials" if horizontal == "trial" else label_of(horizontal)
+    note = "Point at a trial for its configuration; drag to enlarge, double click to return."
+    if horizontal == "trial" and base:
+        note = f"The dashed line is the dense float network. {note}"
+    if limit is not None:
+        note = f"The dotted line is the study's limit of {value_text(limit, unit_of(horizontal))}. {note}"
+    return Figure(f"{capital(label_of(vertical))} over {over}", drawing, note)
+
+
+def _add_points(
+    drawing: go.Figure,
+    group: pd.DataFrame,
+    up: Axis,
+    across: Axis,
+    pair: tuple[str, str],
+    label: str,
+    marker: dict[str, Any],
+    texts: list[str],
+) -> None:
+    drawing.add_scatter(
+        x=[None if missing(value) else across.place(value) for value in group[pair[1]]],
+        y=[None if missing(value) else up.place(value) for value in group[pair[0]]],
+        mode="markers",
+        name=label,
+        marker=marker,
+        hovertext=texts,
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+
+
+def _add_staircase(
+    drawing: go.Figure,
+    results: StudyResults,
+    group: pd.DataFrame,
+    up: Axis,
+    across: Axis,
+    vertical: str,
+    horizontal: str,
+) -> None:
+    maximised = results.study.objectives.maximize
+    rightwards = horizontal in maximised
+    steps = staircase(group, vertical, horizontal, upwards=vertical in maximised, rightwards=rightwards)
+    drawing.add_scatter(
+        x=[across.place(value) for value in steps[horizontal]],
+        y=[up.place(value) for value in steps[vertical]],
+        mode="lines",
+        line={"color": theme.FRONT, "width": 1.5, "shape": "vh" if rightwards else "hv"},
+        opacity=0.45,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _axis(frame: pd.DataFrame, name: str, results: StudyResults) -> Axis:
+    if name == "trial":
+        return Axis({"title": {"text": "trial"}}, logarithmic=False)
+    unit, label = unit_of(name), label_of(name)
+    if unit == "share" and name in results.study.objectives.maximize:
+        return share_axis(frame[name], f"{label}, validation" if name == "accuracy" else label)
+    return quantity_axis(frame[name], unit, label)

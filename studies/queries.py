@@ -1,0 +1,166 @@
+"""Evaluations and fronts from the rows of the tables: what is read, a table at a time and not a trial at a time."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from cost_models import Configuration, CostReport, LayerBudget, LayerCost, Totals, Workload
+from studies.evaluation import Evaluation, Measurement, State
+from studies.pareto import FrontSnapshot
+from studies.tables import (
+    Base,
+    BudgetRow,
+    CostRow,
+    DensityRow,
+    FrontMemberRow,
+    FrontRow,
+    LayerCostRow,
+    MeasurementRow,
+    TrialRow,
+    WorkloadRow,
+)
+
+_BUDGET = tuple(item.name for item in fields(LayerBudget))
+_LAYER_COST = tuple(item.name for item in fields(LayerCost))
+_BITS = (_LAYER_COST.index("weight_bits"), _LAYER_COST.index("membrane_bits"))
+_TOTALS = ("network", "hardware", "time_steps", *(item.name for item in fields(Totals)))
+_MEASUREMENT = tuple(item.name for item in fields(Measurement))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """What the tables hold about some trials, each by the key of its trial."""
+
+    asked: Mapping[int, tuple[LayerBudget, ...]]
+    realised: Mapping[int, tuple[LayerBudget, ...]]
+    densities: Mapping[int, tuple[float, ...]]
+    costs: Mapping[int, tuple[Any, ...]]
+    layer_costs: Mapping[int, tuple[LayerCost, ...]]
+    measurements: Mapping[int, tuple[Measurement, ...]]
+    workloads: Mapping[int, Workload]
+
+
+def read_evaluations(session: Session, study_id: int, which: ColumnElement[bool]) -> list[Evaluation]:
+    """The evaluations of one study for which ``which`` holds, by trial number."""
+    chosen = (TrialRow.study_id == study_id, which)
+    trials = session.scalars(select(TrialRow).where(*chosen).order_by(TrialRow.number)).all()
+    if not trials:
+        return []
+
+    def rows(
+        table: type[Base], names: Sequence[str], *order: str, where: Sequence[ColumnElement[bool]] = ()
+    ) -> Iterator[tuple[int, list[Any]]]:
+        """The columns ``names`` of all rows of ``table``, for one trial after the other."""
+        columns = [getattr(table, name) for name in ("trial_id", *names)]
+        statement = select(*columns).join(TrialRow, TrialRow.id == columns[0]).where(*chosen, *where)
+        found = session.execute(statement.order_by(*(getattr(table, key) for key in ("trial_id", *order))))
+        for trial_id, group in groupby(found, key=itemgetter(0)):
+            yield trial_id, [row[1:] for row in group]
+
+    known_budgets: dict[tuple[Any, ...], LayerBudget] = {}
+
+    def budget(values: tuple[Any, ...]) -> LayerBudget:
+        if values not in known_budgets:  # a search chooses among few values: most budgets are seen again
+            known_budgets[values] = LayerBudget(*values)
+        return known_budgets[values]
+
+    def budgets(role: str) -> dict[int, tuple[LayerBudget, ...]]:
+        found = rows(BudgetRow, _BUDGET, "position", where=[BudgetRow.role == role])
+        return {key: tuple(map(budget, own)) for key, own in found}
+
+    pieces = _Pieces(
+        asked=budgets("asked"),
+        realised=budgets("realised"),
+        densities={
+            key: tuple(value for (value,) in own) for key, own in rows(DensityRow, ("input_density",), "position")
+        },
+        costs={key: own[0] for key, own in rows(CostRow, _TOTALS)},
+        layer_costs={key: tuple(map(_layer_cost, own)) for key, own in rows(LayerCostRow, _LAYER_COST, "position")},
+        measurements={
+            key: tuple(map(_measurement, own))
+            for key, own in rows(MeasurementRow, _MEASUREMENT, "split", "metric", "seed")
+        },
+        workloads={
+            row.id: Workload.from_dict(json.loads(row.structure))
+            for row in session.scalars(select(WorkloadRow).where(WorkloadRow.study_id == study_id))
+        },
+    )
+    return [_evaluation(row, pieces) for row in trials]
+
+
+def _evaluation(row: TrialRow, pieces: _Pieces) -> Evaluation:
+    realised = cost = workload = None
+    if row.realised_time_steps is not None:
+        realised = Configuration(pieces.realised.get(row.id, ()), row.realised_time_steps)
+    if row.id in pieces.costs:
+        network, hardware, time_steps, *sums = pieces.costs[row.id]
+        cost = CostReport(network, hardware, time_steps, pieces.layer_costs.get(row.id, ()), Totals(*sums))
+    if row.workload_id is not None:
+        workload = _with_densities(pieces.workloads[row.workload_id], pieces.densities.get(row.id, ()))
+    return Evaluation(
+        trial=row.number,
+        seed=row.seed,
+        state=State(row.state),
+        asked=Configuration(pieces.asked.get(row.id, ()), row.asked_time_steps),
+        choices=json.loads(row.choices),
+        realised=realised,
+        workload=workload,
+        cost=cost,
+        measurements=pieces.measurements.get(row.id, ()),
+        reason=row.reason,
+        seconds=row.seconds,
+        optuna_attributes=json.loads(row.optuna_attributes),
+    )
+
+
+def _with_densities(workload: Workload, densities: Sequence[float]) -> Workload:
+    layers = [
+        layer if layer.input_density == density else replace(layer, input_density=density)
+        for layer, density in zip(workload.layers, densities, strict=True)
+    ]
+    return replace(workload, layers=tuple(layers))
+
+
+def _layer_cost(values: Sequence[Any]) -> LayerCost:
+    own = list(values)
+    for index in _BITS:
+        own[index] = _whole(own[index])
+    return LayerCost(*own)
+
+
+def _whole(bits: float | None) -> float | None:
+    """A bit width as it was before a column of doubles held it: 8, not 8.0."""
+    return int(bits) if bits is not None and bits == int(bits) else bits
+
+
+def _measurement(values: Sequence[Any]) -> Measurement:
+    split, metric, seed, value = values
+    return Measurement(split, metric, seed, math.nan if value is None else value)
+
+
+def read_fronts(session: Session, study_id: int) -> list[FrontSnapshot]:
+    """All fronts of one study by the number of finished trials."""
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    found = session.execute(
+        select(FrontMemberRow.front_id, FrontMemberRow.number)
+        .join(FrontRow, FrontRow.id == FrontMemberRow.front_id)
+        .where(FrontRow.study_id == study_id)
+        .order_by(FrontMemberRow.front_id, FrontMemberRow.position)
+    )
+    for front_id, number in found:
+        members[front_id].append(number)
+    rows = session.scalars(select(FrontRow).where(FrontRow.study_id == study_id).order_by(FrontRow.finished))
+    return [
+        FrontSnapshot(row.finished, row.hypervolume, tuple(json.loads(row.reference_point)), tuple(members[row.id]))
+        for row in rows
+    ]

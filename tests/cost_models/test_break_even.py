@@ -1,0 +1,163 @@
+"""Break-even points are where the two curves cross; closed forms against the exact counts and the full estimate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cost_models import (
+    Configuration,
+    ConfigurationBatch,
+    Conventions,
+    Layer,
+    LayerBudget,
+    Workload,
+    break_even,
+    estimate,
+    hardware_names,
+    load_hardware,
+    losing,
+    restore_to_dense,
+    speed_break_even,
+    storage_break_even,
+)
+from cost_models.memory import STORAGE_FORMATS
+from cost_models.sparse_execution import AreaModel, SparseSupport, sparse_time_factor
+
+LAYER = Layer(
+    "conv", "conv", (32, 16, 3, 3), 196, (16, 14, 14), (32, 14, 14), neurons=6272, neuron="n", input_density=0.1,
+    spiking_input=True,
+)  # fmt: skip
+ALONE = Workload("one layer", (16, 14, 14), (LAYER,))
+
+
+@pytest.mark.parametrize("name", [name for name in hardware_names() if load_hardware(name).sparse.zero_weights])
+def test_at_the_speed_break_even_sparse_and_dense_take_the_same_time(name: str) -> None:
+    sparse = load_hardware(name).sparse
+    ratio = speed_break_even(sparse)
+    assert sparse_time_factor(sparse, np.array([ratio]))[0] == pytest.approx(1.0, abs=1e-9)
+
+
+@given(st.floats(0.2, 0.8), st.floats(0, 0.15), st.integers(2, 16), st.integers(2, 8), st.floats(1, 4))
+def test_the_area_model_crosses_once(weights: float, features: float, bits: int, index: int, element: float) -> None:
+    sparse = SparseSupport(zero_weights=True, area=AreaModel(weights, features, bits, index, element, 0.9))
+    ratio = speed_break_even(sparse)
+    assert ratio is not None
+    assert (sparse_time_factor(sparse, np.linspace(ratio + 1e-6, 0.9999, 50)) <= 1.0).all()
+    if ratio > 0:
+        assert (sparse_time_factor(sparse, np.linspace(0.0, ratio - 1e-6, 50)) > 1.0).all()
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([(32, 16, 3, 3), (10, 128), (128, 1152), (500, 800)]),
+    st.sampled_from([1, 2, 4, 8, 16, 32]),
+    st.sampled_from(["bitmap", "relative index", "csr", "csc", "n:8", "n:16"]),
+)
+def test_a_format_pays_from_its_break_even_on_and_not_one_weight_earlier(
+    shape: tuple[int, ...], bits: int, storage_format: str
+) -> None:
+    layer = Layer("layer", "linear", shape)
+    ratio = storage_break_even(layer, bits, storage_format)
+    weights, rows = layer.weights, shape[0]
+
+    def size(kept: float) -> float:
+        values = (float(weights), kept, float(bits), float(rows), weights / rows)
+        return float(sum(STORAGE_FORMATS[storage_format](*(np.array([value]) for value in values)))[0])
+
+    if ratio is None:
+        assert size(0) > weights * bits
+        return
+    kept = round((1 - ratio) * weights)
+    assert size(kept) <= weights * bits
+    assert kept == weights or size(kept + 1) > weights * bits
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8, 16, 32])
+def test_the_bitmap_pays_from_one_over_the_bits_on(bits: int) -> None:
+    layer = Layer("layer", "linear", (100, 3200))
+    assert storage_break_even(layer, bits, "bitmap") == pytest.approx(1 / bits, abs=1e-5)
+
+
+def test_csr_pays_where_its_closed_form_says() -> None:
+    """d = (b - (rows + 1) p / n) / (b + c) with column indices of c and pointers of p bits."""
+    layer = Layer("layer", "linear", (300, 784))
+    n, b, c = 300 * 784, 8, 10
+    ratio = storage_break_even(layer, b, "csr")
+    assert ratio is not None
+    p = math.ceil(math.log2((1 - ratio) * n + 1))
+    assert 1 - ratio == pytest.approx((b - 301 * p / n) / (b + c), abs=2 / n)
+
+
+@pytest.mark.parametrize(
+    ("name", "time_steps"),
+    [("edge_asic_45nm", 3), ("edge_asic_45nm", 4), ("sata", 4), ("sata", 8), ("cortex_m7", 4), ("cortex_m7", 8)],
+)
+def test_at_the_spiking_break_even_both_networks_take_the_same_energy(name: str, time_steps: int) -> None:
+    """Against the ordinary estimate of the two networks, the counterpart with ceil(log2(T + 1))-bit activations."""
+    hardware = load_hardware(name)
+    point = break_even(ALONE, hardware, weight_bits=8, membrane_bits=8, time_steps=time_steps)[0].spiking
+    assert point is not None
+    assert point.spike_rate is not None
+    assert 0 < point.spike_rate < 1
+    spiking = replace(ALONE, layers=(replace(LAYER, input_density=point.spike_rate),))
+    plain = replace(ALONE, layers=(replace(LAYER, spiking_input=False, neurons=0, neuron=None),))
+    activation = math.ceil(math.log2(time_steps + 1))
+    own = estimate(spiking, Configuration((LayerBudget("conv", 0, 8, 8),), time_steps), hardware)
+    other = estimate(
+        plain,
+        Configuration((LayerBudget("conv", 0, 8),)),
+        hardware,
+        conventions=Conventions(activation_bits=activation),
+    )
+    assert own.total.energy_joules == pytest.approx(other.total.energy_joules, rel=1e-9)
+
+
+def test_more_time_steps_leave_less_room_for_spikes() -> None:
+    hardware = load_hardware("edge_asic_45nm")
+    rates = [break_even(ALONE, hardware, time_steps=steps)[0].spiking.spike_rate or 0.0 for steps in (3, 4, 5, 6)]
+    assert rates[0] > 0
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_the_largest_number_of_time_steps_is_the_last_that_pays() -> None:
+    hardware = load_hardware("edge_asic_45nm")
+    most = break_even(ALONE, hardware)[0].spiking.most_time_steps
+    assert most > 0
+    rates = [break_even(ALONE, hardware, time_steps=steps)[0].spiking.spike_rate or 0.0 for steps in (most, most + 1)]
+    assert rates[0] >= LAYER.input_density > rates[1]
+
+
+def test_a_layer_without_spikes_has_no_spiking_break_even() -> None:
+    plain = replace(ALONE, layers=(replace(LAYER, spiking_input=False),))
+    assert break_even(plain, load_hardware("sata"))[0].spiking is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0, 0.999), st.sampled_from([1, 2, 4, 8, 32]), st.sampled_from(hardware_names()))
+def test_a_losing_layer_is_slower_or_larger_than_dense_and_no_other_is(ratio: float, bits: int, name: str) -> None:
+    hardware = load_hardware(name)
+    budget = LayerBudget("conv", ratio, bits, 8)
+    lost = bool(losing(ALONE, ConfigurationBatch.of(ALONE, [Configuration((budget,), 1)]), hardware)[0, 0])
+    speed = speed_break_even(hardware.sparse)
+    formats = ["bitmap", "relative index", "csr", "csc", "run length"]
+    ratios = [storage_break_even(LAYER, bits, storage_format) for storage_format in formats]
+    kept = LAYER.weights - round(ratio * LAYER.weights)
+    smaller = any(r is not None and kept <= round((1 - r) * LAYER.weights) for r in ratios)
+    if speed is not None and abs(ratio - speed) < 1e-9:
+        return
+    assert lost == (kept < LAYER.weights and not (smaller and (speed is None or ratio >= speed)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0, 0.999), st.sampled_from([1, 2, 4, 8, 32]), st.sampled_from(hardware_names()))
+def test_restoring_leaves_nothing_that_loses(ratio: float, bits: int, name: str) -> None:
+    hardware = load_hardware(name)
+    restored = restore_to_dense(ALONE, Configuration((LayerBudget("conv", ratio, bits, 8),), 2), hardware)
+    assert not losing(ALONE, ConfigurationBatch.of(ALONE, [restored]), hardware).any()
+    assert restored.budgets[0].pruning_ratio in (0.0, ratio)

@@ -1,0 +1,118 @@
+"""One trial: what is asked is what the trained network becomes, the same seed gives the same, failures are values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from cost_models import Configuration, InputError, Workload
+from dse.compression import compress, layer_weights, settle
+from dse.evaluate import Job, baseline, evaluate, trace_study
+from dse.networks import build_network
+from dse.pruning import MagnitudePruning
+from dse.quantizers import WEIGHT_QUANTIZERS
+from dse.trace import trace
+from studies import State, Study
+from studies.design_space import Choices, DesignSpace
+from studies.study import Task, Training
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    space = DesignSpace(time_steps=Choices((2,)))
+    return Study("short", space=space, training=Training(epochs=2, baseline_epochs=3, batch_size=100))
+
+
+def asked(workload: Workload) -> Configuration:
+    return Configuration.uniform(workload, pruning_ratio=0.37, weight_bits=4, membrane_bits=1.58, time_steps=2)
+
+
+def test_a_trained_network_has_exactly_the_ratio_widths_and_steps_that_were_asked(study: Study) -> None:
+    workload = trace_study(study)
+    evaluation = evaluate(Job(study, asked(workload), seed=3, trial=0))
+    assert evaluation.state is State.COMPLETE, evaluation.reason
+    assert evaluation.realised is not None
+    for layer in workload.compressible:
+        budget = evaluation.realised[layer.name]
+        assert round(budget.pruning_ratio * layer.weights) == round(0.37 * layer.weights)
+        assert (budget.weight_bits, budget.membrane_bits) == (4, 1.58 if layer.neurons else None)
+    assert evaluation.realised.time_steps == 2
+
+
+def test_the_same_seed_gives_the_same_measurements_and_another_seed_others(study: Study) -> None:
+    configuration = asked(trace_study(study))
+    first, again, other = (evaluate(Job(study, configuration, seed, 0)) for seed in (3, 3, 4))
+    assert first.measurements == again.measurements
+    assert first.workload == again.workload
+    assert first.workload != other.workload
+
+
+def test_the_test_split_is_measured_only_when_it_is_asked_for(study: Study) -> None:
+    assert baseline(study).value("test") is None
+    assert baseline(study, None, ("validation", "test")).value("test") is not None
+
+
+def test_every_layer_with_a_spiking_input_has_a_measured_density(study: Study) -> None:
+    workload = baseline(study).workload
+    assert workload is not None
+    densities = {layer.name: layer.input_density for layer in workload.compressible}
+    assert densities.pop("conv1") == 1.0
+    assert all(0.0 < density < 1.0 for density in densities.values())
+
+
+def test_a_loss_that_is_not_a_number_is_a_failed_trial_with_its_reason(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(64, 10)\n"
+        "    def forward(self, x):\n        return self.fc(x.flatten(1)) * float('nan')\n"
+    )
+    wild = replace(study, task=Task(network="broken.py:Net"))
+    evaluation = evaluate(Job(wild, Configuration.uniform(trace_study(wild)), seed=0, trial=1))
+    assert evaluation.state is State.FAILED
+    assert evaluation.reason.startswith("TrainingDiverged: the loss is nan")
+
+
+def test_an_error_in_a_users_network_is_a_failed_trial_with_its_reason(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(64, 10)\n"
+        "    def forward(self, x):\n"
+        "        if self.training:\n            raise ValueError('my own mistake')\n"
+        "        return self.fc(x.flatten(1))\n"
+    )
+    own = replace(study, task=Task(network="mine.py:Net"))
+    evaluation = evaluate(Job(own, Configuration.uniform(trace_study(own)), seed=0, trial=1))
+    assert evaluation.state is State.FAILED
+    assert "my own mistake" in evaluation.reason
+
+
+def test_an_unknown_option_of_a_method_is_named(study: Study) -> None:
+    wrong = replace(study, method=replace(study.method, options={"magnitude": {"rampp": 0.5}}))
+    with pytest.raises(InputError, match=r"rampp.*did you mean 'ramp'"):
+        trace_study(wrong)
+
+
+def test_a_settled_network_holds_plain_weights_with_the_values_it_computed_with() -> None:
+    torch.manual_seed(0)
+    network = build_network("spiking_cnn", (1, 8, 8), 10, time_steps=2)
+    workload = trace(network, (1, 8, 8))
+    method = MagnitudePruning()
+    compress(network, workload, asked(workload), method, WEIGHT_QUANTIZERS["uniform"]())
+    method.settle()
+    before = {name: weight.effective.detach().clone() for name, weight in layer_weights(network, workload).items()}
+    settle(network, workload, asked(workload), method)
+    for name, weight in layer_weights(network, workload).items():
+        assert isinstance(weight.effective, torch.nn.Parameter)
+        assert torch.equal(weight.effective, before[name])
+        assert len(weight.effective.unique()) <= 2**4
