@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from torch import nn
@@ -97,7 +97,9 @@ def _trained(job: Job, started: float) -> Evaluation:
     )
     train(network, training, schedule, loss=_loss(study), seed=job.seed, method=method)
     realised = settle(network, workload, job.configuration, method)
-    return _measured(job, network, realised, started)
+    told = tuple(Measurement("training", name, job.seed, value) for name, value in method.metrics().items())
+    evaluation = _measured(job, network, realised, started)
+    return replace(evaluation, measurements=(*evaluation.measurements, *told))
 
 
 def _measured(job: Job, network: nn.Module, realised: Configuration, started: float) -> Evaluation:

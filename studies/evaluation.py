@@ -27,7 +27,10 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One metric of one trained network: ``split`` is "validation" or "test"; ``seed`` the training seed."""
+    """One metric of one trained network; ``seed`` is the training seed.
+
+    ``split`` is "validation" or "test", or "training" for what a pruning method tells of its training.
+    """
 
     split: str
     metric: str

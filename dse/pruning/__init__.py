@@ -2,7 +2,8 @@
 
 from cost_models import Registry
 from dse.pruning.magnitude import MagnitudePruning
-from dse.pruning.method import LayerWeight, Progress, PruningMethod, WeightMask
+from dse.pruning.masks import LayerMasks, WeightMask
+from dse.pruning.method import LayerWeight, Progress, PruningMethod
 from dse.pruning.unpruned import NoPruning
 
 PRUNING_METHODS: Registry[type[PruningMethod]] = Registry(
@@ -11,6 +12,7 @@ PRUNING_METHODS: Registry[type[PruningMethod]] = Registry(
 
 __all__ = [
     "PRUNING_METHODS",
+    "LayerMasks",
     "LayerWeight",
     "MagnitudePruning",
     "NoPruning",

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -37,20 +36,6 @@ class Progress:
     def ends_epoch(self) -> bool:
         """Whether this is the last step of its epoch."""
         return (self.step + 1) % self.steps_per_epoch == 0
-
-
-class WeightMask(nn.Module):
-    """The parametrisation that removes weights: ``weight * mask``; ``mask`` holds 0 for a removed one and 1 else."""
-
-    mask: Tensor
-
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("mask", torch.ones_like(weight))
-
-    def forward(self, weight: Tensor) -> Tensor:
-        """The weight with its removed entries at zero."""
-        return weight * self.mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +73,15 @@ class PruningMethod(ABC):
     """Realises the pruning ratios of a configuration during one training; holds the state of that one training.
 
     The order of calls: :meth:`attach` once; for every step :meth:`penalty` before the backward pass and :meth:`update`
-    after it (gradients are there, the optimiser has not moved yet); :meth:`settle` once. ``learns_ratios`` says that
-    the method finds the ratios itself and those asked for are not binding.
+    after it (gradients are there, the optimiser has not moved yet); :meth:`settle` once.
+
+    The ratios of the configuration are met exactly. Where ``learns_ratios`` is set (by an option of the method), they
+    are the most that each layer may lose instead, and the method finds how much it does; the costs of what was asked
+    are then lower bounds of what the trained network costs.
     """
 
-    granularity: ClassVar[str] = "weight"
-    learns_ratios: ClassVar[bool] = False
+    granularity: str = "weight"
+    learns_ratios: bool = False
     description: ClassVar[str] = ""
     source: ClassVar[str] = ""
 
@@ -123,3 +111,7 @@ class PruningMethod(ABC):
     @abstractmethod
     def removed(self) -> dict[str, int]:
         """How many weights of each layer are removed, by name."""
+
+    def metrics(self) -> dict[str, float]:
+        """What the method tells of its training after :meth:`settle`, by name, for the trial's measurements."""
+        return {}

@@ -1,4 +1,4 @@
-"""What all pruning methods share in numbers: how many weights go, which ones, and how fast."""
+"""What all pruning methods share in numbers: how many weights go, and which ones."""
 
 from __future__ import annotations
 
@@ -31,16 +31,3 @@ def smallest(scores: Tensor, count: int) -> Tensor:
     ties = (flat == threshold).nonzero().squeeze(1)
     chosen[ties[: count - int(chosen.sum())]] = True
     return chosen.reshape(scores.shape)
-
-
-def cubic_ratio(target: float, progress: float, end: float) -> float:
-    """The pruning ratio at ``progress`` (share of the training done): from 0 it rises fast, then slowly, to the target.
-
-    target * (1 - (1 - progress / end)^3), constant from ``end`` on. Source: Zhu, Gupta, "To prune, or not to prune",
-    2017, Eq. 1 with initial sparsity 0.
-
-    >>> cubic_ratio(0.8, 0.3, 0.6), cubic_ratio(0.8, 0.9, 0.6)
-    (0.7000000000000001, 0.8)
-    """
-    left = 1.0 - min(progress / end, 1.0)
-    return target * (1.0 - left**3)
