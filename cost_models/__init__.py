@@ -11,6 +11,7 @@ from cost_models.break_even import (
     spiking_break_even,
     storage_break_even,
 )
+from cost_models.channel_removal import live_input_shares
 from cost_models.configuration import Configuration, LayerBudget
 from cost_models.configuration_batch import ConfigurationBatch, CostArrays
 from cost_models.conventions import Conventions
@@ -53,6 +54,7 @@ __all__ = [
     "estimate_reports",
     "format_quantity",
     "hardware_names",
+    "live_input_shares",
     "load_hardware",
     "losing",
     "overall_speedup",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from cost_models.bits import FULL_PRECISION
+from cost_models.channel_removal import remove_channels
 from cost_models.configuration import Configuration
 from cost_models.configuration_batch import ConfigurationBatch, CostArrays
 from cost_models.conventions import Conventions
@@ -23,7 +26,7 @@ from cost_models.layer_costs import (
     sum_rows,
 )
 from cost_models.memory import Numbers
-from cost_models.operations import LayerColumns, Operations, layer_columns
+from cost_models.operations import LayerColumns, Operations, dense_operations, layer_columns
 from cost_models.report import CostReport, LayerCost, Totals
 from cost_models.sparse_execution import speed_break_even
 from cost_models.workload import Workload
@@ -31,23 +34,34 @@ from cost_models.workload import Workload
 #: Numbers in one array of a chunk: small enough for the cache, large enough that numpy's call costs nothing.
 _CHUNK = 8192
 _DEFAULT = Conventions()
+Variants: TypeAlias = npt.NDArray[np.intp] | slice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """The costs of some layers, arrays (layers, n); ``variant`` (n,) says which column belongs to a configuration."""
+    """The costs of some layers, arrays (layers, n); ``variant`` (n,) says which column belongs to a configuration.
 
+    ``whole`` are the layers of the uncompressed network, ``columns`` those without removed channels.
+    """
+
+    whole: LayerColumns
     columns: LayerColumns
     operations: Operations
     storage: Storage
     energy: Numbers
     latency: Numbers
-    variant: np.ndarray[tuple[int], np.dtype[np.intp]] | slice
+    variant: Variants
 
     def total(self, rows: Numbers) -> Numbers:
         """Sums over the layers (n,)."""
         total = sum_rows(rows)
         return total if len(total) == 1 else total[self.variant]
+
+    @property
+    def removed(self) -> Numbers:
+        """Parameters that are pruned or gone with their channels (layers, n)."""
+        biases = self.whole.other_parameters - self.columns.other_parameters
+        return self.whole.weights - self.operations.kept + biases
 
     def by_configuration(self, rows: Numbers) -> list[list[float]]:
         """The layers' values for each configuration."""
@@ -136,25 +150,36 @@ def _chunks(
 def _costs(
     workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile, conventions: Conventions
 ) -> tuple[_Rows, _Rows]:
-    columns, other_columns = layer_columns(workload)
-    proposal = _proposal(columns, batch)
+    whole, whole_others = columns, other_columns = layer_columns(workload)
+    proposal = _proposal(whole, batch)
+    if batch.channel is not None:
+        columns, other_columns, ratio, lost = remove_channels(workload, batch, whole, whole_others)
+        proposal = replace(proposal, pruning_ratio=ratio, lost_weights=lost)
     operations = all_operations(columns, proposal)
     storage = layer_storage(columns, operations.kept, proposal, conventions)
-    # Layers without a budget differ only by time steps, by where the network fits and by float or integer activations.
-    wide = proposal.wide.all(axis=0)
+    wide: Flags = np.logical_and.reduce(proposal.wide, axis=0)
     fixed = _unbudgeted(other_columns, np.ones(1), np.ones(1, dtype=np.bool_))
     fixed_storage = layer_storage(other_columns, other_columns.weights, fixed, conventions)
     bits = sum_rows(storage.bits) + sum_rows(fixed_storage.bits)
     resident = bits <= 8.0 * hardware.sram.capacity_bytes
     energy, latency = energy_and_latency(columns, operations, storage, proposal, resident, hardware, conventions)
-    weighted = _Rows(columns, operations, storage, energy, latency, slice(None))
-    codes, variant = np.unique(4.0 * batch.time_steps + 2.0 * resident + wide, return_inverse=True)
-    others = _unbudgeted(other_columns, np.floor(codes / 4.0), codes % 2.0 == 1.0)
+    if batch.channel is not None:  # dense counts are those of the whole network
+        operations = replace(operations, macs_dense=dense_operations(whole, operations.passes))
+    weighted = _Rows(whole, columns, operations, storage, energy, latency, slice(None))
+    # Layers without a budget differ only by time steps, by where the network fits, by the kind of activations, and by
+    # the channels that are left; without the last there are few variants of them.
+    steps: Numbers = batch.time_steps
+    variant: Variants = slice(None)
+    if batch.channel is None:
+        codes, variant = np.unique(4.0 * steps + 2.0 * resident + wide, return_inverse=True)
+        steps = np.floor(codes / 4.0)
+        wide, resident = np.equal(codes % 2.0, 1.0), np.greater_equal(codes % 4.0, 2.0)
+    others = _unbudgeted(other_columns, steps, wide)
     other_operations = all_operations(other_columns, others)
     energy, latency = energy_and_latency(
-        other_columns, other_operations, fixed_storage, others, codes % 4.0 >= 2.0, hardware, conventions
+        other_columns, other_operations, fixed_storage, others, resident, hardware, conventions
     )
-    return weighted, _Rows(other_columns, other_operations, fixed_storage, energy, latency, variant)
+    return weighted, _Rows(whole_others, other_columns, other_operations, fixed_storage, energy, latency, variant)
 
 
 def _proposal(columns: LayerColumns, batch: ConfigurationBatch) -> Proposal:
@@ -166,7 +191,7 @@ def _proposal(columns: LayerColumns, batch: ConfigurationBatch) -> Proposal:
         membrane_bits=np.where(np.isnan(membrane_bits), float(FULL_PRECISION), membrane_bits),
         time_steps=batch.time_steps,
         input_density=columns.input_density if batch.input_density is None else batch.input_density.T,
-        channel=None if batch.channel is None else np.ascontiguousarray(batch.channel.T),
+        lost_weights=None,
         wide=weight_bits == FULL_PRECISION,
     )
 
@@ -183,8 +208,7 @@ def _totals(weighted: _Rows, others: _Rows) -> dict[str, Numbers]:
         rows = [part.total(getattr(getattr(part, source), read)) for part in (weighted, others)]
         return rows[0] + rows[1]
 
-    pruned = weighted.total(weighted.columns.weights - weighted.operations.kept)
-    parameters = total("weights", "columns") + total("other_parameters", "columns")
+    parameters = total("weights", "whole") + total("other_parameters", "whole")
     weight, index = total("weight_bits", "storage") / 8.0, total("index_bits", "storage") / 8.0
     membrane = total("membrane_bits", "storage") / 8.0
     return {
@@ -192,7 +216,7 @@ def _totals(weighted: _Rows, others: _Rows) -> dict[str, Numbers]:
         "macs": total("macs", "operations"),
         "synops": total("synops", "operations"),
         "parameters": parameters,
-        "parameters_kept": parameters - pruned,
+        "parameters_kept": parameters - (weighted.total(weighted.removed) + others.total(others.removed)),
         "neurons": total("neurons", "columns"),
         "weight_memory_bytes": weight,
         "index_memory_bytes": index,
@@ -213,14 +237,14 @@ def _layer_costs(
     """The layers' costs for each configuration, in the order of the workload."""
     with_budget, without = _values(weighted), _values(others)
     names, codes = weighted.storage.format_names, weighted.storage.format_index.T.tolist()
-    fixed = [(layer.name, layer.kind, layer.compressible, layer.parameters, layer.neurons) for layer in workload.layers]
+    fixed = [(layer.name, layer.kind, layer.compressible, layer.parameters) for layer in workload.layers]
     for row, configuration in enumerate(configurations):
         budgets = {budget.layer: budget for budget in configuration.budgets}
         rows, plain = _columns(with_budget, row), _columns(without, row)
         formats = iter(codes[row])
         costs = []
-        for name, kind, compressible, parameters, neurons in fixed:
-            macs_dense, macs, synops, pruned, weight, index, membrane, energy, latency = next(
+        for name, kind, compressible, parameters in fixed:
+            macs_dense, macs, synops, removed, neurons, weight, index, membrane, energy, latency = next(
                 rows if compressible else plain
             )
             budget = budgets[name] if compressible else None
@@ -233,8 +257,8 @@ def _layer_costs(
                     macs,
                     synops,
                     parameters,
-                    parameters - int(pruned),
-                    neurons,
+                    parameters - int(removed),
+                    int(neurons),
                     budget.pruning_ratio if budget else 0.0,
                     budget.weight_bits if budget else None,
                     (width or FULL_PRECISION) if neurons else None,
@@ -259,7 +283,8 @@ def _values(rows: _Rows) -> list[list[list[float]]]:
         rows.operations.macs_dense,
         rows.operations.macs,
         rows.operations.synops,
-        rows.columns.weights - rows.operations.kept,
+        rows.removed,
+        rows.columns.neurons,
         rows.storage.weight_bits / 8.0,
         rows.storage.index_bits / 8.0,
         rows.storage.membrane_bits / 8.0,

@@ -25,14 +25,18 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposal:
-    """What is asked of some layers: arrays (layers, n), ``time_steps`` (n,); ``wide`` where activations are floats."""
+    """What is asked of some layers: arrays (layers, n), ``time_steps`` (n,); ``wide`` where activations are floats.
+
+    ``lost_weights`` is what went with removed output channels (None: nowhere any); the columns and the pruning ratio
+    that go with it are of the layers that are left (:mod:`cost_models.channel_removal`).
+    """
 
     pruning_ratio: Numbers
     weight_bits: Numbers
     membrane_bits: Numbers
     time_steps: Numbers
     input_density: Numbers
-    channel: Flags | None
+    lost_weights: Numbers | None
     wide: Flags
 
 
@@ -71,15 +75,16 @@ def layer_storage(columns: LayerColumns, kept: Numbers, proposal: Proposal, conv
     """The cheapest of the allowed formats for each layer and configuration, and the membrane beside it."""
     width = stored_widths(proposal.weight_bits)
     names = conventions.storage_formats
-    if proposal.channel is not None:
+    lost = proposal.lost_weights
+    if lost is not None:
         names = (*(name for name in names if name != "channel"), "channel")
     best_data: Numbers | None = None
     for number, name in enumerate(names):
         data, index = conventions.format_bits(name)(columns.weights, kept, width, columns.rows, columns.columns)
-        if name == "channel" and proposal.channel is not None:
-            index = np.where(proposal.channel, index, np.inf)
-        elif proposal.channel is not None and name != "dense":
-            index = np.where(proposal.channel, np.inf, index)
+        if lost is not None and name == "channel":  # at most what is saved: the zeros could stay in place
+            index = np.where(lost > 0, np.minimum(columns.channels, lost * width), np.inf)
+        elif lost is not None:
+            index = np.where(lost > 0, np.inf, index)
         if best_data is None:
             best_data, best_index = data, index
             chosen = np.zeros(data.shape, dtype=np.intp)
@@ -139,9 +144,6 @@ def run_sparse(
         saved = (columns.weights - kept) * joules_per_operation
         spent = kept * hardware.sparse.index_decode_joules
         pruned = pruned & (factor <= 1.0) & (spent <= saved) & ~storage.dense
-    if proposal.channel is not None:  # a layer with fewer channels is a smaller dense layer on any hardware
-        pruned = pruned | proposal.channel
-        factor = np.where(proposal.channel, 1.0 - proposal.pruning_ratio, factor)
     return pruned, np.where(pruned, factor, 1.0)
 
 

@@ -16,9 +16,14 @@ from cost_models.workload import Layer, Workload
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerColumns:
-    """The shapes and activity of some layers as columns of shape (layers, 1), ready for (layers, n) arithmetic."""
+    """The shapes and activity of some layers as columns of shape (layers, 1), ready for (layers, n) arithmetic.
+
+    Where channels are removed the counts differ from configuration to configuration and have the shape (layers, n);
+    ``channels`` stays the number of output channels before.
+    """
 
     weights: Numbers
+    channels: Numbers
     rows: Numbers
     columns: Numbers
     positions: Numbers
@@ -45,6 +50,7 @@ class LayerColumns:
         rows = [layer.weight_shape[0] if layer.weight_shape else 0 for layer in layers]
         return cls(
             weights=column([layer.weights for layer in layers]),
+            channels=column([layer.channels for layer in layers]),
             rows=column(list(rows)),
             columns=column([layer.weights / max(row, 1) for layer, row in zip(layers, rows, strict=True)]),
             positions=column([0 if layer.kind == "embedding" else layer.positions for layer in layers]),
@@ -120,14 +126,19 @@ def count_operations(
     """
     passes = np.where(columns.static, 1.0, time_steps)
     kept = kept_weights(columns.weights, pruning_ratio)
-    dense = (columns.weights * columns.positions + columns.product_macs) * passes
     left = (kept * columns.positions + columns.product_macs) * passes
     return Operations(
         passes=passes,
         kept=kept,
-        macs_dense=dense,
+        macs_dense=dense_operations(columns, passes),
         macs_kept=left,
         macs=np.where(columns.spiking, 0.0, left),
         synops=np.where(columns.spiking, left * input_density, 0.0),
         neuron_updates=columns.neurons * time_steps,
     )
+
+
+def dense_operations(columns: LayerColumns, passes: Numbers) -> Numbers:
+    """Multiply-accumulates over all ``passes`` with every weight and every input."""
+    dense: Numbers = (columns.weights * columns.positions + columns.product_macs) * passes
+    return dense

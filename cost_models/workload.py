@@ -30,6 +30,11 @@ class Layer:
     measured. ``spiking_input`` tells whether the input is binary, so that the work is accumulations (synaptic
     operations) and not multiply-accumulates. ``static_input`` marks a layer whose input is the same in every time step
     (direct coding): it is computed once and not once per step.
+
+    ``reads`` names the compressible layer whose output channels arrive here, each with an equal share of the input, so
+    that a channel removed there leaves this layer with less to read; None where nothing of the kind is known (behind a
+    residual sum, a concatenation, attention). ``neurons_per_channel``: a removed output channel takes its neurons along
+    (not so where they fire on a sum with another branch). See :mod:`cost_models.channel_removal`.
     """
 
     name: str
@@ -46,6 +51,8 @@ class Layer:
     input_density: float = 1.0
     spiking_input: bool = False
     static_input: bool = False
+    reads: str | None = None
+    neurons_per_channel: bool = True
 
     def __post_init__(self) -> None:
         for shape in ("weight_shape", "input_shape", "output_shape"):
@@ -67,6 +74,15 @@ class Layer:
     def parameters(self) -> int:
         """All trainable parameters of the layer, biases included."""
         return self.weights + self.other_parameters
+
+    @property
+    def channels(self) -> int:
+        """Output channels of a layer with weights (PyTorch puts them second in a transposed convolution)."""
+        if not self.weight_shape:
+            return 0
+        if self.kind == "conv_transpose" and len(self.weight_shape) > 1:
+            return self.weight_shape[1] * self.groups
+        return self.weight_shape[0]
 
     @property
     def macs(self) -> int:

@@ -107,7 +107,7 @@ def _measured(job: Job, network: nn.Module, realised: Configuration, started: fl
     study = job.study
     metrics = TASKS[study.task.kind].metrics
     _, validation = _split(study, job.data_root, realised.time_steps)
-    workload, outputs = measure_densities(network, _untrained_workload(study, job.data_root), validation)
+    workload, outputs = measure_densities(network, _untrained_workload(study, job.data_root), realised, validation)
     found: tuple[Measurement, ...] = ()
     for split in job.splits:
         if split == "test":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cost_models import Workload
+from cost_models import Configuration, Workload, live_input_shares
 from dse.compression import layer_weights
 from dse.datasets import Samples
 from dse.training import TrainingDiverged
@@ -67,15 +67,20 @@ def predict(network: nn.Module, samples: Samples) -> Tensor:
     return joined
 
 
-def measure_densities(network: nn.Module, workload: Workload, samples: Samples) -> tuple[Workload, Tensor]:
+def measure_densities(
+    network: nn.Module, workload: Workload, realised: Configuration, samples: Samples
+) -> tuple[Workload, Tensor]:
     """``workload`` with the input densities that ``samples`` cause, and the outputs ``(N, K)`` of the same pass.
 
     The density of a layer with a spiking input is the share of non-zeros of its actual input (pooled spikes included)
-    over all samples and time steps; every other layer has 1.0: its multiply-accumulates are executed densely.
+    over all samples and time steps, of those inputs that ``realised`` leaves: what removed channels would have sent is
+    not there to count. Every other layer has 1.0: its multiply-accumulates are executed densely.
     """
     with record_input_densities(network, workload) as record:
         outputs = predict(network, samples)
-    densities = {layer.name: 1.0 for layer in workload.compressible} | {n: d.share for n, d in record.items()}
+    left = live_input_shares(workload, realised)
+    densities = {layer.name: 1.0 for layer in workload.compressible}
+    densities |= {name: min(density.share / left[name], 1.0) for name, density in record.items()}
     return workload.with_densities(densities), outputs
 
 

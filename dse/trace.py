@@ -72,6 +72,7 @@ def _as_in_body(layer: Layer) -> Layer:
         layer,
         name=layer.name.removeprefix("body."),
         neuron=layer.neuron.removeprefix("body.") if layer.neuron else None,
+        reads=layer.reads.removeprefix("body.") if layer.reads else None,
     )
 
 

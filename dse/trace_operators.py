@@ -87,6 +87,20 @@ def keeps_spikes(function: torch._ops.OpOverload, name: str) -> bool:
     return function.is_view or name in SPIKE_KEEPING or is_pool(name) or name in {"_unsafe_view", "constant_pad_nd"}
 
 
+def keeps_channels(function: torch._ops.OpOverload, name: str, arguments: Sequence[object], output: Tensor) -> bool:
+    """Whether each channel of the input has its own equal share of the output.
+
+    True for elementwise operators, batch norms, pools, means over places and whatever moves all elements.
+    """
+    source = arguments[0] if arguments else None
+    if name == "mean" and isinstance(source, Tensor) and len(arguments) > 1 and isinstance(arguments[1], list | tuple):
+        return source.ndim > 2 and all(dimension % source.ndim > 1 for dimension in arguments[1])
+    if "batch_norm" in name or is_pool(name) or torch.Tag.pointwise in function.tags:
+        return True
+    moves = function.is_view or name in {"clone", "_to_copy", "_unsafe_view", "copy_", "native_dropout"}
+    return moves and isinstance(source, Tensor) and source.numel() == output.numel()
+
+
 def is_free(function: torch._ops.OpOverload, name: str) -> bool:
     """Whether the operator is known to carry no multiply-accumulates: elementwise, movement, reduction, selection."""
     return (

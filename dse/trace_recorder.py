@@ -25,7 +25,8 @@ class Tag:
     """What a tensor was made from.
 
     ``data``: from the input; ``spiking``: it holds spikes or sums of spikes; ``static``: the same in every time step;
-    ``producer``: the compressible layer it came out of; ``parameters``: names of the parameters it was made from.
+    ``producer``: the compressible layer it came out of; ``parameters``: names of the parameters it was made from;
+    ``channels``: the compressible layer whose output channels it holds, each in an equal share of it.
     """
 
     data: bool = False
@@ -33,6 +34,7 @@ class Tag:
     static: bool = False
     producer: str | None = None
     parameters: tuple[str, ...] = ()
+    channels: str | None = None
 
 
 _NEUTRAL = Tag()
@@ -57,6 +59,8 @@ class _Record:
     static: bool = True
     calls: int = 0
     neuron_calls: int = 0
+    sources: set[str | None] = field(default_factory=set)
+    neurons_per_channel: bool = True
 
     def divide(self, steps: int) -> None:
         """Share the counts of a forward pass among the time steps that it loops over itself.
@@ -92,6 +96,8 @@ class _Record:
             neuron=self.neuron,
             spiking_input=self.spiking,
             static_input=self.static,
+            reads=next(iter(self.sources)) if len(self.sources) == 1 else None,
+            neurons_per_channel=self.neurons_per_channel,
         )
 
 
@@ -99,12 +105,14 @@ class _Record:
 class _Call:
     """One call of a module that is under way; counts its operators so that each call names them alike.
 
-    In a ``closed`` one (a neuron, a recurrent cell) what is not a product with weights belongs to the module.
+    In a ``closed`` one (a neuron, a recurrent cell) what is not a product with weights belongs to the module;
+    ``weighted`` tells whether there was such a product.
     """
 
     path: str
     leaf: bool
     closed: bool
+    weighted: bool = False
     seen: dict[str, int] = field(default_factory=dict)
 
 
@@ -142,7 +150,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return output
 
     def _book(self, function: Any, name: str, args: tuple[Any, ...], tensors: list[Tensor], output: Any) -> Tag:
-        tag = _combine(function, name, tensors)
+        tag = _combine(function, name, tensors, args, output)
         if name in operators.CONVOLUTIONS:
             return self._convolution(args, output, tag)
         if name in operators.PRODUCTS:
@@ -203,11 +211,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.claimed[path] = self.claimed.get(path, 0) + math.prod(shape)
         record.macs += macs
         record.calls += 1
+        for call in self.calls:
+            call.weighted = True
         source_tag = tag_of(source)
+        record.sources.add(source_tag.channels)
         if source_tag.data:  # the empty state of a recurrent layer before its first step says nothing
             record.spiking &= source_tag.spiking
             record.static &= source_tag.static
-        return replace(tag, data=True, spiking=False, producer=record.name, parameters=())
+        return Tag(data=True, static=tag.static, producer=record.name, channels=record.name)
 
     def _identify(self, weight: Tensor) -> tuple[str, tuple[int, ...]]:
         """The parameter behind a weight operand, or the module that made it, and the weight's shape."""
@@ -238,7 +249,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return tag
         record = self._plain("product", word, source, output, tag)
         record.macs += macs
-        return replace(tag, spiking=False, producer=None)
+        return replace(tag, spiking=False, producer=None, channels=None)
 
     def _embedding(self, weight: Tensor, indices: Tensor, output: Tensor, tag: Tag) -> Tag:
         path, shape = self._identify(weight)
@@ -249,7 +260,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         record.calls += 1
         record.input_shape, record.output_shape = _sample(indices), _sample(output)
         record.spiking = False
-        return replace(tag, data=True, static=tag_of(indices).static, spiking=False, producer=None, parameters=())
+        return Tag(data=True, static=tag_of(indices).static)
 
     def _plain(self, kind: str, word: str, source: Tensor, output: Tensor, tag: Tag) -> _Record:
         """Book an operator without weights on its own layer, the same one in each call of its module."""
@@ -263,6 +274,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             record = self._new(key, call.path if alone else ".".join(filter(None, (call.path, suffix))), kind)
             record.input_shape, record.output_shape = _sample(source), _sample(output)
         record.calls += 1
+        record.sources.add(tag.channels)
         record.spiking &= tag.spiking if kind != "product" else tag_of(source).spiking
         record.static &= tag.static
         return record
@@ -282,7 +294,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def leave(self, path: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """A module's forward ends; a spiking neuron is booked on the layer that feeds it."""
-        self.calls.pop()
+        call = self.calls.pop()
         if not is_spiking_neuron(module):
             return
         current = next((leaf for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)), None)
@@ -299,7 +311,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         producer.neurons += max(current.numel(), outputs[0].numel())
         producer.neuron = path
         producer.neuron_calls += 1
-        set_tag(outputs[0], Tag(data=True, spiking=emits_spikes(module)))
+        channels = None if call.weighted else tag_of(current).channels
+        producer.sources |= {channels} if producer.kind == "neuron" else set()
+        producer.neurons_per_channel &= channels == producer.name
+        set_tag(outputs[0], Tag(data=True, spiking=emits_spikes(module), channels=channels))
         for state in outputs[1:]:
             set_tag(state, Tag(data=True))
 
@@ -354,7 +369,7 @@ def set_tag(tensor: Tensor, tag: Tag) -> None:
     tensor._workload_tag = tag  # type: ignore[attr-defined]
 
 
-def _combine(function: Any, name: str, tensors: list[Tensor]) -> Tag:
+def _combine(function: Any, name: str, tensors: list[Tensor], args: tuple[Any, ...], output: Any) -> Tag:
     tags = [tag for tag in map(tag_of, tensors) if tag is not _NEUTRAL]
     data = [tag for tag in tags if tag.data]
     if name in operators.SHAPE_ONLY:
@@ -366,7 +381,17 @@ def _combine(function: Any, name: str, tensors: list[Tensor]) -> Tag:
         spiking=operators.keeps_spikes(function, name) and all(tag.spiking for tag in data),
         static=all(tag.static for tag in data),
         producer=next((tag.producer for tag in data if tag.producer), None),
+        channels=_channels(function, name, tensors, args, output),
     )
+
+
+def _channels(function: Any, name: str, tensors: list[Tensor], args: tuple[Any, ...], output: Any) -> str | None:
+    """Whose output channels the result still holds, each in an equal share: those of all operands, or nobody's."""
+    sources = {tag_of(tensor).channels for tensor in tensors if tag_of(tensor).data}
+    first = next((leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)), None)
+    if len(sources) != 1 or first is None or not operators.keeps_channels(function, name, args, first):
+        return None
+    return next(iter(sources))
 
 
 def _sample(tensor: Tensor) -> tuple[int, ...]:

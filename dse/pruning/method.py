@@ -78,6 +78,10 @@ class PruningMethod(ABC):
     The ratios of the configuration are met exactly. Where ``learns_ratios`` is set (by an option of the method), they
     are the most that each layer may lose instead, and the method finds how much it does; the costs of what was asked
     are then lower bounds of what the trained network costs.
+
+    ``granularity`` is what is removed as a unit. A method with "channel" silences whole output channels, so that
+    nothing comes out of them (not even the shift of a norm): they are priced as absent
+    (:mod:`cost_models.channel_removal`).
     """
 
     granularity: str = "weight"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cost_models import HardwareProfile, Workload, load_hardware
+from dse.pruning import PRUNING_METHODS
 from dse.search.limits import CostGate, quiet
 from dse.search.samplers import SAMPLERS
 from dse.search.suggest import SearchSpace
@@ -37,6 +38,7 @@ def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None)
     hardware = load_hardware(study.hardware)
     workload = trace_study(study, data_root)
     study.check_against(workload)
-    prepared = Prepared(study, workload, SearchSpace.of(study.space, workload), hardware)
+    granularity = PRUNING_METHODS[study.method.pruning].granularity
+    prepared = Prepared(study, workload, SearchSpace.of(study.space, workload, granularity), hardware)
     prepared.gate(quiet(workload)).check_reachable("constraints")
     return prepared

@@ -54,14 +54,16 @@ class Parameter:
 class SearchSpace:
     """The design space of one network: a parameter for each layer's budget fields and for the time steps.
 
-    An index row holds, for each *free* parameter in order, the index of its chosen value.
+    An index row holds, for each *free* parameter in order, the index of its chosen value. ``granularity`` is what the
+    study's pruning method removes as a unit; proposals are priced as such.
     """
 
     workload: Workload
     parameters: tuple[Parameter, ...]
+    granularity: str = "weight"
 
     @classmethod
-    def of(cls, space: DesignSpace, workload: Workload) -> SearchSpace:
+    def of(cls, space: DesignSpace, workload: Workload, granularity: str = "weight") -> SearchSpace:
         """The parameters of ``space`` for the compressible layers of ``workload``.
 
         A layer without spiking neurons has no membrane bits, a network without them one time step.
@@ -73,7 +75,7 @@ class SearchSpace:
                     parameters.append(Parameter(f"{layer.name}/{field}", layer.name, field, choices.values))
         steps = space.time_steps.values if workload.spiking else (1,)
         parameters.append(Parameter(TIME_STEPS, None, TIME_STEPS, steps))
-        return cls(workload, tuple(parameters))
+        return cls(workload, tuple(parameters), granularity)
 
     @property
     def free(self) -> tuple[Parameter, ...]:
@@ -114,6 +116,7 @@ class SearchSpace:
                 pruning_ratio=value[f"{layer.name}/pruning_ratio"],
                 weight_bits=value[f"{layer.name}/weight_bits"],
                 membrane_bits=value.get(f"{layer.name}/membrane_bits"),
+                granularity=self.granularity,
             )
             for layer in self.workload.compressible
         )
@@ -134,7 +137,8 @@ class SearchSpace:
                 steps = column
             else:
                 columns[parameter.field][:, layers.index(parameter.layer)] = column
-        return ConfigurationBatch(**columns, time_steps=steps)
+        channel = np.ones((len(rows), len(layers)), dtype=np.bool_) if self.granularity == "channel" else None
+        return ConfigurationBatch(**columns, time_steps=steps, channel=channel)
 
     def random_rows(self, count: int, generator: np.random.Generator) -> Indices:
         """``count`` index rows drawn uniformly."""
