@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dse.neurons.dynamics import LIFDynamics
-from dse.neurons.membrane import STACKED_SLOPE, TERM_BY_TERM
+from dse.neurons.membrane import STACKED_SLOPE, TERM_BY_TERM, MembraneGrid
 
 
 @lru_cache(maxsize=1)
@@ -39,14 +39,15 @@ class _Plan:
 
 
 @lru_cache(maxsize=256)
-def _plan(dynamics: LIFDynamics) -> _Plan:
+def _plan(dynamics: LIFDynamics, learns: bool) -> _Plan:
     kernel, grid, hard = _kernel(), dynamics.grid, dynamics.reset == "hard"
     rules = np.zeros(kernel.RULES, np.float32)
     rules[kernel.LEAK], rules[kernel.THRESHOLD] = dynamics.leak, dynamics.threshold
     rules[kernel.HARD], rules[kernel.SOFT] = float(hard), 0.0 if hard else dynamics.threshold
-    rules[kernel.ATTACHED] = float(not dynamics.detach_reset)
+    rules[kernel.ATTACHED], rules[kernel.LEARNS] = float(not dynamics.detach_reset), float(learns)
+    rules[kernel.MASK_BELOW], rules[kernel.MASKED_LEAK] = dynamics.mask_below, dynamics.masked_leak
     passage, centres = kernel.IDENTITY, np.zeros(0, np.float32)
-    if grid is not None:
+    if isinstance(grid, MembraneGrid):
         rules[kernel.LOWEST], rules[kernel.HIGHEST] = grid.lowest, grid.highest
         rules[kernel.PER_STEP], rules[kernel.STEP] = 1.0 / grid.step, grid.step
         if dynamics.membrane_gradient == "stacked":
@@ -75,6 +76,8 @@ def obstacle(current: Tensor, dynamics: LIFDynamics, pool: int) -> str:
         return "numba is not installed"
     if dynamics.surrogate not in kernel.SURROGATE_CODES:
         return f"it does not know the surrogate {dynamics.surrogate!r}"
+    if not isinstance(dynamics.grid, MembraneGrid | None):
+        return "the levels of its membrane are not evenly spaced"
     return ""
 
 
@@ -82,8 +85,16 @@ class _FusedLIF(torch.autograd.Function):
     """All steps of a layer of neurons and the pool behind it, keeping only the currents for the way back."""
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, steps: int, static: bool, dynamics: LIFDynamics, pool: int) -> Tensor:
-        kernel, plan = _kernel(), _plan(dynamics)
+    def forward(
+        ctx: Any,
+        current: Tensor,
+        threshold: Tensor | None,
+        steps: int,
+        static: bool,
+        dynamics: LIFDynamics,
+        pool: int,
+    ) -> Tensor:
+        kernel, plan = _kernel(), _plan(dynamics, threshold is not None)
         rows, *shape = current.shape
         if pool > 1:
             shape[-2:] = shape[-2] // pool, shape[-1] // pool
@@ -92,27 +103,32 @@ class _FusedLIF(torch.autograd.Function):
         values = current.detach().view(-1).numpy()
         kernel.forward(values, output.view(-1).numpy(), steps, static, width, plan.rules, plan.on_grid)
         ctx.save_for_backward(current)
-        ctx.call = (steps, static, width, plan)
+        ctx.call = (steps, static, width, plan, None if threshold is None else threshold.dtype)
         return output
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None, None, None]:
         (current,) = ctx.saved_tensors
-        steps, static, width, plan = ctx.call
+        steps, static, width, plan, learned = ctx.call
+        to_threshold = np.zeros(1)
         gradient = torch.empty_like(current)
         arrays = (current.detach(), gradients[0].contiguous(), gradient)
         _kernel().backward(
             *(array.view(-1).numpy() for array in arrays),
             *(steps, static, width, plan.rules, plan.on_grid, plan.surrogate, plan.passage, plan.centres),
+            to_threshold,
         )
-        return gradient, None, None, None, None
+        back = None if learned is None else torch.tensor(to_threshold[0], dtype=learned)
+        return gradient, back, None, None, None, None
 
 
-def lif_over_time(current: Tensor, steps: int, static: bool, dynamics: LIFDynamics, pool: int) -> Tensor:
+def lif_over_time(
+    current: Tensor, steps: int, static: bool, dynamics: LIFDynamics, pool: int, threshold: Tensor | None = None
+) -> Tensor:
     """What :func:`dse.neurons.dynamics.lif_over_time` gives, averaged over ``pool`` x ``pool`` blocks, by the kernel.
 
     Only for tensors to which there is no :func:`obstacle`; made contiguous if they are not. One derivative only.
     """
-    result: Tensor = _FusedLIF.apply(current.contiguous(), steps, static, dynamics, pool)  # type: ignore[no-untyped-call]
+    result: Tensor = _FusedLIF.apply(current.contiguous(), threshold, steps, static, dynamics, pool)  # type: ignore[no-untyped-call]
     return result

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import boolean, float32, int64, njit, void
+from numba import boolean, float32, float64, int64, njit, void
 
 F = np.float32
 ZERO, ONE, HALF, QUARTER = F(0.0), F(1.0), F(0.5), F(0.25)
@@ -23,8 +23,8 @@ PI, LOG2_E = F(math.pi), F(math.log2(math.e))
 CHUNK = 4096
 
 # Positions in the array of rules.
-LEAK, THRESHOLD, HARD, SOFT, LOWEST, HIGHEST, PER_STEP, STEP, ATTACHED = range(9)
-RULES = 9
+LEAK, THRESHOLD, HARD, SOFT, LOWEST, HIGHEST, PER_STEP, STEP, ATTACHED, MASK_BELOW, MASKED_LEAK, LEARNS = range(12)
+RULES = 12
 SURROGATE_CODES = {"triangle": 0, "rectangle": 1, "atan": 2, "sigmoid": 3, "fast_sigmoid": 4}
 # How the gradient passes the membrane grid: as it is, by a sum over boundaries, by the closed form of a fine grid.
 IDENTITY, BOUNDARIES, FINE_GRID = range(3)
@@ -74,6 +74,21 @@ def _fire_on_grid(current, stored, spikes, rules):  # type: ignore[no-untyped-de
 
 
 @_exact
+def _fire_masked(current, stored, spikes, rules, on_grid):  # type: ignore[no-untyped-def]
+    """One step of neurons whose current is left out where the stored membrane is negative, in place."""
+    leak, threshold, hard, soft = rules[LEAK], rules[THRESHOLD], rules[HARD], rules[SOFT]
+    lowest, highest, per_step, step = rules[LOWEST], rules[HIGHEST], rules[PER_STEP], rules[STEP]
+    below, masked_leak = rules[MASK_BELOW], rules[MASKED_LEAK]
+    for i in range(current.size):
+        open_ = leak * stored[i] + current[i]
+        potential = masked_leak * stored[i] if stored[i] < below else open_
+        fired = ONE if potential > threshold else ZERO
+        spikes[i] = fired
+        kept = potential * (ONE - fired * hard) - fired * soft
+        stored[i] = np.floor(min(max(kept, lowest), highest) * per_step + HALF) * step if on_grid else kept
+
+
+@_exact
 def _pool(spikes, pairs, pooled, width):  # type: ignore[no-untyped-def]
     """Mean of 2x2 blocks of rows of ``width``; ``pairs`` is scratch."""
     half = width // 2
@@ -112,6 +127,31 @@ def _recompute(current, before, potential, rules, on_grid):  # type: ignore[no-u
         for i in range(current.size):
             fired = ONE if before[i] > threshold else ZERO
             potential[i] = leak * (before[i] * (ONE - fired * hard) - fired * soft) + current[i]
+
+
+@_exact
+def _recompute_masked(current, before, potential, off, rules, on_grid):  # type: ignore[no-untyped-def]
+    """The same for masked neurons; ``off`` marks those whose current is left out."""
+    leak, threshold, hard, soft = rules[LEAK], rules[THRESHOLD], rules[HARD], rules[SOFT]
+    lowest, highest, per_step, step = rules[LOWEST], rules[HIGHEST], rules[PER_STEP], rules[STEP]
+    below, masked_leak = rules[MASK_BELOW], rules[MASKED_LEAK]
+    for i in range(current.size):
+        fired = ONE if before[i] > threshold else ZERO
+        kept = before[i] * (ONE - fired * hard) - fired * soft
+        stored = np.floor(min(max(kept, lowest), highest) * per_step + HALF) * step if on_grid else kept
+        off[i] = ONE if stored < below else ZERO
+        potential[i] = masked_leak * stored if stored < below else leak * stored + current[i]
+
+
+@_smooth
+def _close(total, flow, off, into, rules, add):  # type: ignore[no-untyped-def]
+    """Take the gradient ``total`` of a step's current away where it was left out, and put the rest ``into`` place."""
+    masked_leak = rules[MASKED_LEAK]
+    for i in range(total.size):
+        if off[i] > ZERO:
+            flow[i] = masked_leak * total[i]
+        passed = total[i] * (ONE - off[i])
+        into[i] = into[i] + passed if add else passed
 
 
 @_smooth
@@ -202,8 +242,28 @@ def _step_back(derivative: Any) -> Any:
     return step_back
 
 
+def _threshold_back(derivative: Any) -> Any:
+    """The gradient of a learned threshold in one step, see dse.neurons.learned_threshold."""
+
+    @_smooth
+    def threshold_back(potential, upstream, flow, rules):  # type: ignore[no-untyped-def]
+        threshold, hard, soft, attached = rules[THRESHOLD], rules[HARD], rules[SOFT], rules[ATTACHED]
+        total = ZERO
+        for i in range(potential.size):
+            distance = potential[i] - threshold
+            to_spike = upstream[i] - attached * flow[i] * (potential[i] * hard + soft)
+            firing = ONE / (ONE + _power_of_two(-LOG2_E * min(distance, F(40.0)))) if distance > ZERO else ZERO
+            total -= to_spike * derivative(distance) * (ONE + firing)
+        return total
+
+    return threshold_back
+
+
 _triangle_back, _rectangle_back, _atan_back = _step_back(_triangle), _step_back(_rectangle), _step_back(_atan)
 _sigmoid_back, _fast_sigmoid_back = _step_back(_sigmoid), _step_back(_fast_sigmoid)
+_triangle_threshold, _rectangle_threshold = _threshold_back(_triangle), _threshold_back(_rectangle)
+_atan_threshold, _sigmoid_threshold = _threshold_back(_atan), _threshold_back(_sigmoid)
+_fast_sigmoid_threshold = _threshold_back(_fast_sigmoid)
 
 
 @_exact
@@ -219,6 +279,20 @@ def _step_back_by(code, potential, upstream, flow, gradient, rules, add):  # typ
         _sigmoid_back(potential, upstream, flow, gradient, rules, add)
     else:
         _fast_sigmoid_back(potential, upstream, flow, gradient, rules, add)
+
+
+@_exact
+def _threshold_back_by(code, potential, upstream, flow, rules):  # type: ignore[no-untyped-def]
+    """The threshold's gradient in one step with the surrogate of this code."""
+    if code == 0:
+        return _triangle_threshold(potential, upstream, flow, rules)
+    if code == 1:
+        return _rectangle_threshold(potential, upstream, flow, rules)
+    if code == 2:
+        return _atan_threshold(potential, upstream, flow, rules)
+    if code == 3:
+        return _sigmoid_threshold(potential, upstream, flow, rules)
+    return _fast_sigmoid_threshold(potential, upstream, flow, rules)
 
 
 def _compiled(signature: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -241,6 +315,7 @@ def forward(current, output, steps, static, width, rules, on_grid):  # type: ign
     block = 1 if width == 0 else 2 * width
     chunk, shrink = max(CHUNK // block, 1) * block, 1 if width == 0 else 4
     stored, spikes, pairs = np.empty(chunk, F), np.empty(chunk, F), np.empty(chunk, F)
+    masked = rules[MASK_BELOW] > F(-np.inf)
     for start in range(0, neurons, chunk):
         size = min(chunk, neurons - start)
         stored[:] = ZERO
@@ -249,7 +324,9 @@ def forward(current, output, steps, static, width, rules, on_grid):  # type: ign
             place = (step * neurons + start) // shrink
             emitted = output[place : place + size // shrink]
             fired = emitted if width == 0 else spikes[:size]
-            if on_grid:
+            if masked:
+                _fire_masked(current[begin : begin + size], stored[:size], fired, rules, on_grid)
+            elif on_grid:
                 _fire_on_grid(current[begin : begin + size], stored[:size], fired, rules)
             else:
                 _fire(current[begin : begin + size], stored[:size], fired, rules)
@@ -260,28 +337,35 @@ def forward(current, output, steps, static, width, rules, on_grid):  # type: ign
 @_compiled(
     void(
         *(float32[::1], float32[::1], float32[::1], int64, boolean, int64, float32[::1], boolean),
-        *(int64, int64, float32[::1]),
+        *(int64, int64, float32[::1], float64[::1]),
     )
 )
 def backward(  # type: ignore[no-untyped-def]
-    current, upstream, gradient, steps, static, width, rules, on_grid, surrogate, passage, centres
+    current, upstream, gradient, steps, static, width, rules, on_grid, surrogate, passage, centres, to_threshold
 ):
-    """The gradient of the currents from that of the output; the membranes are computed again, chunk by chunk."""
+    """The gradient of the currents from that of the output; the membranes are computed again, chunk by chunk.
+
+    That of a learned threshold is added to ``to_threshold`` (1,).
+    """
     neurons = current.size if static else current.size // steps
     block = 1 if width == 0 else 2 * width
     chunk, shrink = max(CHUNK // block, 1) * block, 1 if width == 0 else 4
     potential = np.empty((steps + 1, chunk), F)
     flow, passed = np.empty(chunk, F), np.empty(chunk, F)
     spread, pairs = np.empty(chunk, F), np.empty(chunk, F)
+    masked, learns = rules[MASK_BELOW] > F(-np.inf), rules[LEARNS] > ZERO
+    off, total = np.empty((steps if masked else 0, chunk), F), np.empty(chunk if masked else 0, F)
     # The membrane starts at zero, which neither fires nor moves on the grid.
     potential[0, :] = ZERO
     for start in range(0, neurons, chunk):
         size = min(chunk, neurons - start)
         for step in range(steps):
             begin = start if static else step * neurons + start
-            _recompute(
-                current[begin : begin + size], potential[step, :size], potential[step + 1, :size], rules, on_grid
-            )
+            arrived, before, now = current[begin : begin + size], potential[step, :size], potential[step + 1, :size]
+            if masked:
+                _recompute_masked(arrived, before, now, off[step, :size], rules, on_grid)
+            else:
+                _recompute(arrived, before, now, rules, on_grid)
         flow[:] = ZERO
         for step in range(steps - 1, -1, -1):
             now = potential[step + 1, :size]
@@ -299,6 +383,13 @@ def backward(  # type: ignore[no-untyped-def]
                     _through_fine_grid(now, flow[:size], through, rules, centres)
             begin = start if static else step * neurons + start
             into = gradient[begin : begin + size]
-            _step_back_by(surrogate, now, arriving, through, into, rules, static and step < steps - 1)
+            add = static and step < steps - 1
+            if learns:
+                to_threshold[0] += _threshold_back_by(surrogate, now, arriving, through, rules)
+            if masked:
+                _step_back_by(surrogate, now, arriving, through, total[:size], rules, False)
+                _close(total[:size], through, off[step, :size], into, rules, add)
+            else:
+                _step_back_by(surrogate, now, arriving, through, into, rules, add)
             if passage != IDENTITY and step < steps - 1:
                 flow, passed = passed, flow

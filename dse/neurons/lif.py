@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from cost_models import InputError, unknown_name
 from dse.neurons import fused
-from dse.neurons.dynamics import LIFDynamics, lif_over_time
+from dse.neurons.dynamics import LIFDynamics, lif_over_time, masked_positions
+from dse.neurons.learned_threshold import SMALLEST_SHARE
 from dse.neurons.neuron import SpikingNeuron
 
 POOLS = (1, 2)
@@ -21,9 +23,12 @@ class LIF(SpikingNeuron):
 
     ``leak`` share of the membrane kept from step to step; ``reset`` ``"hard"`` (to zero) or ``"soft"`` (by the
     threshold); ``surrogate`` a name in ``SURROGATES``; ``membrane_bits`` 32 (off), 1.58 (ternary) or a whole number
-    (see :class:`MembraneGrid`), may be set at any time; ``membrane_gradient`` ``"stacked"`` or ``"straight_through"``;
-    ``detach_reset`` treats the reset as a constant backwards; ``engine`` ``"auto"`` (the fused kernel where it applies:
-    float32 on the CPU), ``"torch"`` or ``"numba"``. Wrong values raise :class:`cost_models.InputError`.
+    (see :class:`MembraneGrid`), may be set at any time, as may ``membrane_quantizer``, a name in
+    ``MEMBRANE_QUANTIZERS``; ``membrane_mask`` ``"none"``, ``"skip"`` or ``"hold"`` (see :class:`LIFDynamics`);
+    ``learn_threshold`` trains the threshold, one number for the layer that starts at ``threshold``
+    (:mod:`dse.neurons.learned_threshold`); ``detach_reset`` treats the reset as a constant backwards; ``engine``
+    ``"auto"`` (the fused kernel where it applies: float32 on the CPU), ``"torch"`` or ``"numba"``. Wrong values raise
+    :class:`cost_models.InputError`.
 
     >>> import torch
     >>> LIF(membrane_bits=1.58)(torch.tensor([[0.4, 1.4]]))
@@ -39,7 +44,9 @@ class LIF(SpikingNeuron):
         pool: int = 1,
         membrane_bits: float = 32,
         detach_reset: bool = True,
-        membrane_gradient: str = "stacked",
+        membrane_quantizer: str = "stacked",
+        membrane_mask: str = "none",
+        learn_threshold: bool = False,
         engine: str = "auto",
     ) -> None:
         super().__init__()
@@ -50,8 +57,10 @@ class LIF(SpikingNeuron):
         self.pool = pool
         self.engine = engine
         self.dynamics = LIFDynamics(
-            leak, threshold, reset, surrogate, membrane_bits, membrane_gradient, detach_reset=detach_reset
+            leak, threshold, reset, surrogate, membrane_bits, membrane_quantizer, detach_reset, membrane_mask
         )
+        self._first_threshold = self.dynamics.threshold
+        self.threshold = nn.Parameter(torch.tensor(float(threshold))) if learn_threshold else None
 
     @property
     def membrane_bits(self) -> float:
@@ -62,21 +71,61 @@ class LIF(SpikingNeuron):
     def membrane_bits(self, bits: float) -> None:
         self.dynamics = replace(self.dynamics, membrane_bits=bits)
 
+    @property
+    def membrane_quantizer(self) -> str:
+        """The name of how the membrane is stored."""
+        return self.dynamics.membrane_quantizer
+
+    @membrane_quantizer.setter
+    def membrane_quantizer(self, name: str) -> None:
+        self.dynamics = replace(self.dynamics, membrane_quantizer=name)
+
+    @property
+    def membrane_mask(self) -> str:
+        """What a negative stored membrane does to the next current."""
+        return self.dynamics.membrane_mask
+
+    @membrane_mask.setter
+    def membrane_mask(self, name: str) -> None:
+        self.dynamics = replace(self.dynamics, membrane_mask=name)
+
+    def set_membrane_unit(self, unit: float) -> None:
+        """Tell what weight code 1 of the layer in front is worth, for a membrane quantizer that shares its scale."""
+        if unit != self.dynamics.membrane_unit:
+            self.dynamics = replace(self.dynamics, membrane_unit=unit)
+
+    def fix_threshold(self) -> None:
+        """Train the threshold no longer, and keep it where it stands."""
+        self.dynamics = self.present_dynamics()
+        self.threshold = None
+
+    def present_dynamics(self) -> LIFDynamics:
+        """The rules with a learned threshold at its present value."""
+        if self.threshold is None or self.threshold.device.type == "meta":
+            return self.dynamics
+        value = max(float(self.threshold.detach()), SMALLEST_SHARE * self._first_threshold)
+        if value != self.dynamics.threshold:
+            self.dynamics = replace(self.dynamics, threshold=value)
+        return self.dynamics
+
     def forward(self, current: Tensor) -> Tensor:
         """Spikes ``(T * B, ...)`` from currents ``(T * B, ...)`` or ``(B, ...)``; 2x2 blocks averaged if ``pool=2``.
 
         As with any pool, an odd last row or column of neurons has no output.
         """
         static, steps = self.timeline.is_static(current.shape[0]), self.timeline.steps
+        dynamics = self.present_dynamics()
         if self.pool > 1:
             current = self._pooled_part(current)
+        if self.activity is not None and dynamics.membrane_mask != "none":
+            self.activity.masked += masked_positions(current, steps, static, dynamics)
         if self._is_fused(current):
-            output = fused.lif_over_time(current, steps, static, self.dynamics, self.pool)
+            output = fused.lif_over_time(current, steps, static, dynamics, self.pool, self.threshold)
             if self.activity is not None:
                 blocks = self.pool**2
                 self.activity.add(blocks * float(output.detach().sum()), blocks * output.numel(), output)
             return output
-        spikes = lif_over_time(current, steps, static, self.dynamics)
+        spikes = lif_over_time(current, steps, static, dynamics, self.threshold)
         output = spikes if self.pool == 1 else functional.avg_pool2d(spikes, self.pool)
         if self.activity is not None:
             self.activity.add(float(spikes.detach().sum()), spikes.numel(), output)
@@ -106,4 +155,5 @@ class LIF(SpikingNeuron):
         """The rules, shown where a module is printed."""
         d = self.dynamics
         rules = f"leak={d.leak}, threshold={d.threshold}, reset={d.reset!r}, surrogate={d.surrogate!r}"
-        return f"{rules}, pool={self.pool}, membrane_bits={d.membrane_bits}"
+        more = "" if d.membrane_mask == "none" else f", membrane_mask={d.membrane_mask!r}"
+        return f"{rules}, pool={self.pool}, membrane_bits={d.membrane_bits}{more}"

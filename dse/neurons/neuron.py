@@ -41,6 +41,12 @@ class Activity:
     neuron_steps: int = 0
     nonzero_outputs: int = 0
     outputs: int = 0
+    masked: int = 0
+
+    @property
+    def masked_share(self) -> float:
+        """Share of the currents that a membrane mask left out, over neurons and time steps."""
+        return self.masked / self.neuron_steps if self.neuron_steps else 0.0
 
     @property
     def spike_rate(self) -> float:

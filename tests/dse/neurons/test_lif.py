@@ -85,7 +85,7 @@ class TestByHand:
         through = sum(2 * x * (1 - x) for x in firing)
         rules = {"membrane_bits": 1.58, "engine": engine}
         assert gradient_of_last_spike([0.8, 0.1], **rules) == pytest.approx([0.6 * 0.5 * through, 0.6], abs=1e-6)
-        straight = gradient_of_last_spike([0.8, 0.1], membrane_gradient="straight_through", **rules)
+        straight = gradient_of_last_spike([0.8, 0.1], membrane_quantizer="straight_through", **rules)
         assert straight == pytest.approx([0.3, 0.6])
 
     def test_a_pool_averages_the_spikes_of_each_block(self, engine):
@@ -122,7 +122,7 @@ def test_the_table_of_neurons_names_the_leaky_one():
         ({"reset": "sfot"}, "unknown reset 'sfot'; did you mean 'soft'"),
         ({"surrogate": "atn"}, "unknown surrogate 'atn'; did you mean 'atan'"),
         ({"membrane_bits": 2.5}, "membrane_bits is 2.5; bit widths are whole numbers"),
-        ({"membrane_gradient": "sgs"}, "unknown membrane gradient 'sgs'"),
+        ({"membrane_quantizer": "stackd"}, "unknown membrane quantizer 'stackd'; did you mean 'stacked'"),
         ({"pool": 3}, "pool is 3; the pool behind a neuron is 1 \\(none\\) or 2"),
         ({"engine": "cuda"}, "unknown engine 'cuda'"),
     ],
