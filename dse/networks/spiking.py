@@ -13,9 +13,10 @@ VGG9_POOLED = (2, 4, 6, 8)
 def spiking_cnn(input_shape: tuple[int, ...], classes: int, neuron: NeuronFactory) -> nn.Sequential:
     """conv16 - conv32 - fc128 - fc, each convolution followed by a 2x2 pool of the spikes.
 
-    206,736 weights and 18,944 neurons for 1x28x28; 22,416 and 1,664 for 1x8x8.
+    206,736 weights and 18,944 neurons for 1x28x28; 22,416 and 1,664 for 1x8x8; 268,320 and 27,872 for N-MNIST's
+    2x34x34, where the second pool leaves out the last row and column of its 17x17 neurons.
     """
-    channels, height, width = check_image("spiking_cnn", input_shape, 4)
+    channels, height, width = check_image("spiking_cnn", input_shape, 1, smallest=4)
     return in_order(
         **spiking_convolution(1, (channels, 16), neuron, pool=2),
         **spiking_convolution(2, (16, 32), neuron, pool=2),
@@ -60,7 +61,7 @@ def spiking_vgg9(input_shape: tuple[int, ...], classes: int, neuron: NeuronFacto
 
 SPIKING_NETWORKS = {
     "spiking_cnn": NetworkEntry(
-        spiking_cnn, True, (1, 28, 28), "conv16-AP-conv32-AP-fc128-fc; sides divisible by 4", "this project's default"
+        spiking_cnn, True, (1, 28, 28), "conv16-AP-conv32-AP-fc128-fc; sides of at least 4", "this project's default"
     ),
     "spiking_lenet5": NetworkEntry(
         spiking_lenet5,
