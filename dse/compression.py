@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from cost_models import FULL_PRECISION, Configuration, InputError, Workload
-from dse.neurons import SpikingNeuron
+from dse.neurons import LIF, MEMBRANE_QUANTIZERS, SpikingNeuron
 from dse.pruning import LayerWeight, PruningMethod
 from dse.quantizers import QuantizedWeight, WeightQuantizer
 from dse.spiking_network import SpikingNetwork
@@ -41,10 +41,12 @@ def compress(
     configuration: Configuration,
     method: PruningMethod,
     quantizer: WeightQuantizer,
+    membrane_quantizer: str | None = None,
 ) -> None:
     """Make ``network`` obey ``configuration`` from now on, in place: masks, then rounding; membranes; time steps.
 
-    Raises :class:`InputError` unless there is one budget for each compressible layer of ``workload``.
+    ``membrane_quantizer`` is the name of how our neurons store their membranes; None leaves each as it is. Raises
+    :class:`InputError` unless there is one budget for each compressible layer of ``workload``.
     """
     configuration.check_against(workload)
     weights = layer_weights(network, workload)
@@ -55,12 +57,21 @@ def compress(
                 "rounded; fix its pruning_ratio at 0 and its weight_bits at 32"
             )
     method.attach(network, weights, configuration)
+    neurons = layer_neurons(network, workload)
+    for name, neuron in neurons.items():
+        neuron.membrane_bits = configuration[name].membrane_bits or FULL_PRECISION
+        if membrane_quantizer is not None and isinstance(neuron, LIF):
+            neuron.membrane_quantizer = membrane_quantizer
     for name, weight in weights.items():
         bits = configuration[name].weight_bits
+        sharing = _sharing(neurons.get(name))
         if bits < FULL_PRECISION:
-            weight.register(QuantizedWeight(quantizer, bits))
-    for name, neuron in layer_neurons(network, workload).items():
-        neuron.membrane_bits = configuration[name].membrane_bits or FULL_PRECISION
+            weight.register(QuantizedWeight(quantizer, bits, sharing.set_membrane_unit if sharing else None))
+        elif sharing:
+            raise InputError(
+                f"layer {name!r} has weight_bits 32 and membrane_bits {sharing.membrane_bits}; a membrane can share "
+                "the scale of rounded weights only: give it fewer weight bits, or 32 membrane bits"
+            )
     if isinstance(network, SpikingNetwork):
         network.time_steps = configuration.time_steps
 
@@ -88,6 +99,13 @@ def settle(
             )
         )
     return Configuration(tuple(budgets), network.time_steps if isinstance(network, SpikingNetwork) else 1)
+
+
+def _sharing(neuron: SpikingNeuron | None) -> LIF | None:
+    """The neuron if its stored membrane shares the scale of the weights in front."""
+    if not isinstance(neuron, LIF) or neuron.membrane_bits == FULL_PRECISION:
+        return None
+    return neuron if MEMBRANE_QUANTIZERS[neuron.membrane_quantizer].shares_scale else None
 
 
 def _untouched(configuration: Configuration, layer: str) -> bool:

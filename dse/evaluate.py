@@ -16,7 +16,7 @@ from dse.datasets import Dataset, Samples, load_dataset, split_train_validation
 from dse.measurement import measure_densities, measurements, predict
 from dse.method_options import with_options
 from dse.networks import build_network
-from dse.neurons import NEURONS
+from dse.neurons import MEMBRANE_QUANTIZERS, NEURONS
 from dse.pruning import PRUNING_METHODS, PruningMethod
 from dse.quantizers import WEIGHT_QUANTIZERS, WeightQuantizer
 from dse.spiking_network import SpikingNetwork
@@ -78,10 +78,14 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
     Raises :class:`InputError` for an unknown name, an option that does not exist, absent data, or a network that cannot
     take the data set's input.
     """
-    _method(study)
+    _, quantizer = _method(study)
     _loss(study)
     TASKS[study.task.kind]
-    return _untrained_workload(study, data_root)
+    workload = _untrained_workload(study, data_root)
+    for layer in workload.compressible:
+        for bits in study.space.for_layer(layer.name)["weight_bits"].values:
+            quantizer.check_bits(bits)
+    return workload
 
 
 def _trained(job: Job, started: float) -> Evaluation:
@@ -89,7 +93,7 @@ def _trained(job: Job, started: float) -> Evaluation:
     workload = _untrained_workload(study, job.data_root)
     network = _float_network(study, job.data_root)
     method, quantizer = _method(study)
-    compress(network, workload, job.configuration, method, quantizer)
+    compress(network, workload, job.configuration, method, quantizer, study.method.membrane_quantizer)
     training, _ = _split(study, job.data_root, job.configuration.time_steps)
     options = study.training
     schedule = Schedule(
@@ -203,8 +207,7 @@ def _split(study: Study, data_root: str | None, time_steps: int) -> tuple[Sample
 def _method(study: Study) -> tuple[PruningMethod, WeightQuantizer]:
     """The pruning method and the weight quantiser of a study, each with its own options."""
     chosen, options = study.method, study.method.options
-    if chosen.membrane_quantizer != "uniform":
-        raise InputError(f"method.membrane_quantizer is {chosen.membrane_quantizer!r}; the known one is 'uniform'")
+    MEMBRANE_QUANTIZERS[chosen.membrane_quantizer]
     name = chosen.pruning
     method = with_options("pruning method", name, PRUNING_METHODS[name], options.get(name, {}))
     name = chosen.weight_quantizer

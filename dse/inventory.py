@@ -31,7 +31,7 @@ def hardware_rows() -> list[dict[str, str]]:
 
 def method_rows() -> list[dict[str, str]]:
     """Everything else that a study file names, with the key under which it does."""
-    from dse.neurons import NEURONS
+    from dse.neurons import MEMBRANE_QUANTIZERS, NEURONS
     from dse.pruning import PRUNING_METHODS
     from dse.quantizers import WEIGHT_QUANTIZERS
     from dse.search import ENGINES, SAMPLERS
@@ -41,6 +41,7 @@ def method_rows() -> list[dict[str, str]]:
     tables: Iterable[tuple[str, Mapping[str, Any]]] = (
         ("method.pruning", PRUNING_METHODS),
         ("method.weight_quantizer", WEIGHT_QUANTIZERS),
+        ("method.membrane_quantizer", MEMBRANE_QUANTIZERS),
         ("method.neuron", NEURONS),
         ("training.loss", TRAINING_LOSSES),
         ("objectives", OBJECTIVES),

@@ -63,7 +63,7 @@ class Method:
 
     pruning: str = "magnitude"
     weight_quantizer: str = "uniform"
-    membrane_quantizer: str = "uniform"
+    membrane_quantizer: str = "stacked"
     neuron: str = "lif"
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

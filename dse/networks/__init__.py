@@ -42,6 +42,9 @@ def build_network(
         body = _from_factory(name, load_reference(name), offered)
     else:
         body = NETWORKS[name].build(shape, classes, neuron)
+    for first in list(spiking_neurons(body).values())[:1]:
+        if isinstance(first, LIF):
+            first.fix_threshold()  # as LT-SNN does: the first layer's threshold is not learned
     if isinstance(body, SpikingNetwork):
         body.time_steps = time_steps
         return body

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from cost_models import FULL_PRECISION, TERNARY, InputError, check_bits, unknown_name
+from dse.neurons.threshold_centred import ThresholdCentredGrid
 
 STACKED_SLOPE = 2.0
 MEMBRANE_GRADIENTS = ("stacked", "straight_through")
@@ -116,7 +117,7 @@ class _Quantise(torch.autograd.Function):
     """The grid forwards; the stacked surrogate or the identity backwards."""
 
     @staticmethod
-    def forward(ctx: Any, potential: Tensor, grid: MembraneGrid, gradient: str) -> Tensor:
+    def forward(ctx: Any, potential: Tensor, grid: MembraneGrid | ThresholdCentredGrid, gradient: str) -> Tensor:
         ctx.grid, ctx.stacked = grid, gradient == "stacked"
         ctx.save_for_backward(potential)
         return grid.quantise(potential)
@@ -129,13 +130,17 @@ class _Quantise(torch.autograd.Function):
         return gradients[0], None, None
 
 
-def quantise_membrane(potential: Tensor, grid: MembraneGrid | None, gradient: str = "stacked") -> Tensor:
+def quantise_membrane(
+    potential: Tensor, grid: MembraneGrid | ThresholdCentredGrid | None, gradient: str = "stacked"
+) -> Tensor:
     """Round a membrane potential to its grid, with a gradient; ``grid=None`` leaves it as it is.
 
-    ``gradient`` is ``"stacked"`` or ``"straight_through"`` (the identity).
+    ``gradient`` is ``"stacked"`` (evenly spaced grids only) or ``"straight_through"`` (the identity).
     """
     if grid is None:
         return potential
+    if gradient == "stacked" and not isinstance(grid, MembraneGrid):
+        raise InputError("the stacked gradient needs an evenly spaced grid; use 'straight_through' with this one")
     result: Tensor = _Quantise.apply(potential, grid, check_membrane_gradient(gradient))  # type: ignore[no-untyped-call]
     return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -39,26 +40,49 @@ class WeightQuantizer(ABC):
     def to_integers(self, weight: Tensor, bits: float) -> IntegerWeights:
         """The integer codes and the scale of ``weight`` at ``bits`` bits; ``bits`` below 32."""
 
+    def check_bits(self, bits: float) -> None:
+        """Raise :class:`InputError` for a bit width that this quantiser does not have; all are allowed here."""
+        return
+
     def quantize(self, weight: Tensor, bits: float) -> Tensor:
         """The rounded weights, same shape; the gradient passes straight through. 32 bits: the weights themselves."""
         if bits >= FULL_PRECISION:
             return weight
-        rounded = self.to_integers(weight.detach(), bits).values
-        result: Tensor = _StraightThrough.apply(weight, rounded)  # type: ignore[no-untyped-call]
-        return result
+        return straight_through(weight, self.to_integers(weight.detach(), bits))
+
+
+def all_zero(weight: Tensor) -> IntegerWeights:
+    """The integers of a layer whose weights are all zero."""
+    return IntegerWeights(torch.zeros_like(weight, dtype=torch.int32), torch.ones_like(weight.sum()))
+
+
+def straight_through(weight: Tensor, integers: IntegerWeights) -> Tensor:
+    """The values of ``integers``, with the gradient of ``weight``."""
+    result: Tensor = _StraightThrough.apply(weight, integers.values)  # type: ignore[no-untyped-call]
+    return result
 
 
 class QuantizedWeight(nn.Module):
-    """The parametrisation that puts a quantiser onto a layer's weight."""
+    """The parametrisation that puts a quantiser onto a layer's weight.
 
-    def __init__(self, quantizer: WeightQuantizer, bits: float) -> None:
+    ``tell_scale`` is called with the layer's scale in each pass, for a membrane that shares it.
+    """
+
+    def __init__(
+        self, quantizer: WeightQuantizer, bits: float, tell_scale: Callable[[float], None] | None = None
+    ) -> None:
         super().__init__()
         self.quantizer = quantizer
         self.bits = bits
+        self.tell_scale = tell_scale
 
     def forward(self, weight: Tensor) -> Tensor:
         """The rounded weight."""
-        return self.quantizer.quantize(weight, self.bits)
+        if self.tell_scale is None:
+            return self.quantizer.quantize(weight, self.bits)
+        integers = self.quantizer.to_integers(weight.detach(), self.bits)
+        self.tell_scale(float(integers.scale))
+        return straight_through(weight, integers)
 
     def extra_repr(self) -> str:
         """The width, shown where a module is printed."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cost_models import TERNARY, InputError
-from dse.quantizers.quantizer import IntegerWeights, WeightQuantizer
+from dse.quantizers.quantizer import IntegerWeights, WeightQuantizer, all_zero
 
 # The scale is searched on a histogram, so its cost does not grow with candidates times weights.
 HISTOGRAM_BINS = 2048
@@ -43,16 +43,25 @@ class UniformQuantizer(WeightQuantizer):
         size = weight.abs()
         largest = size.amax()
         if not largest > 0:
-            return IntegerWeights(torch.zeros_like(weight, dtype=torch.int32), torch.ones_like(largest))
+            return all_zero(weight)
         if bits in (1, 2, TERNARY):
             threshold = largest * self.ternary_threshold if bits != 1 else torch.zeros_like(largest)
-            taken = (size >= threshold) & (size > 0)
-            codes = torch.where(taken, weight.sign(), torch.zeros_like(weight))
-            return IntegerWeights(codes.to(torch.int32), size[taken].mean())
+            return ternary_integers(weight, threshold)
         levels = 2 ** (int(bits) - 1) - 1
         clip = least_error_clip(size, levels) if bits <= SEARCH_UP_TO_BITS else largest
         scale = clip / levels
         return IntegerWeights((weight / scale).round().clamp(-levels, levels).to(torch.int32), scale)
+
+
+def ternary_integers(weight: Tensor, threshold: Tensor) -> IntegerWeights:
+    """Zero below the threshold, else the sign; the scale is the mean size of those that are left.
+
+    The threshold is at most max|w|, which is above 0.
+    """
+    size = weight.abs()
+    taken = (size >= threshold) & (size > 0)
+    codes = torch.where(taken, weight.sign(), torch.zeros_like(weight))
+    return IntegerWeights(codes.to(torch.int32), size[taken].mean())
 
 
 def least_error_clip(size: Tensor, levels: int) -> Tensor:
