@@ -97,7 +97,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _results(study: str, storage: str) -> StudyResults:
+def _results(study: str, storage: str, *, layer_costs: bool = True) -> StudyResults:
     from studies import StudyStore
 
     if study.endswith(".toml") and Path(study).is_file():
@@ -106,7 +106,7 @@ def _results(study: str, storage: str) -> StudyResults:
         except (KeyError, OSError, ValueError):
             raise InputError(f"{study} is not a study file with a name; give the name of a stored study") from None
     with StudyStore(storage) as store:
-        return store.results(study)
+        return store.results(study, layer_costs=layer_costs)
 
 
 @app.callback()
@@ -224,6 +224,37 @@ def _show_front(results: StudyResults) -> None:
 
 
 @app.command(rich_help_panel=SEARCH)
+def recost(
+    study: StudyName,
+    hardware: Annotated[str, typer.Option("--hardware", metavar="H", help="Profile name, or a TOML file.")],
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write the new front to this file, one row each.")
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,
+) -> None:
+    """The stored trials under another hardware profile: a new front without any training.
+
+    Prices are computed from the trained networks as they were measured, and the study's limits hold for the new ones.
+    Nothing is stored; a budget from the new front is dse budget STUDY --hardware H.
+    """
+    from dse.budget_file import csv_text, write_atomically
+    from dse.documents import front_rows, recost_document
+    from dse.study_tables import recost_view
+    from studies.recosting import recosted
+
+    before = _results(study, storage, layer_costs=False)
+    after = recosted(before, hardware)
+    document = recost_document(before, after)
+    if csv is not None:
+        write_atomically(csv, csv_text(front_rows(document["points"])))
+        print(f"{len(document['points'])} points written to {csv}", file=sys.stderr)
+    if as_json:
+        return print_json(document)
+    print_out(*recost_view(after, document))
+
+
+@app.command(rich_help_panel=SEARCH)
 def budget(
     study: StudyName,
     max_memory: Annotated[str | None, typer.Option(metavar="Q", help="Weights, indices, membranes: 64KiB.")] = None,
@@ -234,6 +265,10 @@ def budget(
         str | None, typer.Option("--format", metavar="toml|json|csv", help="Default: by the file's suffix, else TOML.")
     ] = None,
     output: OutputFile = None,
+    hardware: Annotated[
+        str | None,
+        typer.Option("--hardware", metavar="H", help="Price the trials anew on this profile, as dse recost."),
+    ] = None,
     storage: Storage = DEFAULT_STORAGE,
     as_json: AsJson = False,
 ) -> None:
@@ -253,6 +288,10 @@ def budget(
     if as_json and output is None and form != "json":
         raise InputError(f"--json and --format {form} contradict each other; write the {form} file with -o FILE")
     results = _results(study, storage)
+    if hardware is not None:
+        from studies.recosting import recosted
+
+        results = recosted(results, hardware)
     points = candidates(results, limits)
     best = best_point(points, limits, results.study.objectives.minimize)
     if best is None:

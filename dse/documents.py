@@ -18,6 +18,7 @@ _VARYING = (
     (re.compile(r"^repeats trial \d+$"), "repeats an earlier trial"),
     (re.compile(r"^(\w+) is .*, over the limit"), r"\1 over the limit"),
 )
+_OVER_LIMIT = _VARYING[1][0]
 #: The states that a run reports, in this order.
 COUNTED = (State.COMPLETE, State.STOPPED, State.FAILED, State.SKIPPED)
 
@@ -67,6 +68,21 @@ def show_document(results: StudyResults) -> dict[str, Any]:
         "reasons": {state.value: _reasons(results, state) for state in (State.FAILED, State.SKIPPED)},
         "settings": study_to_dict(results.study),
         "versions": dict(results.versions),
+    }
+
+
+def recost_document(before: StudyResults, after: StudyResults) -> dict[str, Any]:
+    """The shape of ``dse recost --json``: that of a front, with both profiles and what became of the old front."""
+    old, new = before.front.trials, after.front.trials
+    return {
+        **after.to_dict(),
+        "hardware": after.study.hardware,
+        "searched_on": before.study.hardware,
+        "trials_priced": sum(evaluation.cost is not None for evaluation in after.evaluations),
+        "over_old_limits": sum(_OVER_LIMIT.search(evaluation.reason) is not None for evaluation in after.evaluations),
+        "front_before": list(old),
+        "came": [trial for trial in new if trial not in old],
+        "went": [trial for trial in old if trial not in new],
     }
 
 

@@ -41,6 +41,24 @@ def front_view(results: StudyResults) -> Iterator[str | PlainTable]:
     yield from _beside_front(results, points)
 
 
+def recost_view(results: StudyResults, document: Mapping[str, Any]) -> Iterator[str | PlainTable]:
+    """The front under another profile, and how it differs from the one that the search found."""
+    yield from front_view(results)
+    hardware, searched_on = document["hardware"], document["searched_on"]
+    yield (
+        f"{document['trials_priced']} trained trials of the search on {searched_on}, priced anew on {hardware}; "
+        "nothing was trained or stored."
+    )
+    for key, words in (("came", "New on the front"), ("went", f"On the front of {searched_on} only")):
+        if document[key]:
+            yield f"{words}: trial{'s' if len(document[key]) > 1 else ''} {', '.join(map(str, document[key]))}."
+    if document["over_old_limits"]:
+        yield (
+            f"{document['over_old_limits']} proposals over a limit on {searched_on} were never trained; "
+            f"a search on {hardware} may find more."
+        )
+
+
 def empty_reason(results: StudyResults) -> str:
     """Why a study has no front."""
     if not results.evaluations:

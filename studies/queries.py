@@ -6,7 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -50,8 +50,13 @@ class _Pieces:
     workloads: Mapping[int, Workload]
 
 
-def read_evaluations(session: Session, study_id: int, which: ColumnElement[bool]) -> list[Evaluation]:
-    """The evaluations of one study for which ``which`` holds, by trial number."""
+def read_evaluations(
+    session: Session, study_id: int, which: ColumnElement[bool], *, layer_costs: bool = True
+) -> list[Evaluation]:
+    """The evaluations of one study for which ``which`` holds, by trial number.
+
+    Without ``layer_costs`` their costs are read in total only: the most rows by far are those of single layers.
+    """
     chosen = (TrialRow.study_id == study_id, which)
     trials = session.scalars(select(TrialRow).where(*chosen).order_by(TrialRow.number)).all()
     if not trials:
@@ -85,7 +90,9 @@ def read_evaluations(session: Session, study_id: int, which: ColumnElement[bool]
             key: tuple(value for (value,) in own) for key, own in rows(DensityRow, ("input_density",), "position")
         },
         costs={key: own[0] for key, own in rows(CostRow, _TOTALS)},
-        layer_costs={key: tuple(map(_layer_cost, own)) for key, own in rows(LayerCostRow, _LAYER_COST, "position")},
+        layer_costs={key: tuple(map(_layer_cost, own)) for key, own in rows(LayerCostRow, _LAYER_COST, "position")}
+        if layer_costs
+        else {},
         measurements={
             key: tuple(map(_measurement, own))
             for key, own in rows(MeasurementRow, _MEASUREMENT, "split", "metric", "seed")
@@ -106,7 +113,7 @@ def _evaluation(row: TrialRow, pieces: _Pieces) -> Evaluation:
         network, hardware, time_steps, *sums = pieces.costs[row.id]
         cost = CostReport(network, hardware, time_steps, pieces.layer_costs.get(row.id, ()), Totals(*sums))
     if row.workload_id is not None:
-        workload = _with_densities(pieces.workloads[row.workload_id], pieces.densities.get(row.id, ()))
+        workload = pieces.workloads[row.workload_id].with_density_of_each(pieces.densities.get(row.id, ()))
     return Evaluation(
         trial=row.number,
         seed=row.seed,
@@ -121,14 +128,6 @@ def _evaluation(row: TrialRow, pieces: _Pieces) -> Evaluation:
         seconds=row.seconds,
         optuna_attributes=json.loads(row.optuna_attributes),
     )
-
-
-def _with_densities(workload: Workload, densities: Sequence[float]) -> Workload:
-    layers = [
-        layer if layer.input_density == density else replace(layer, input_density=density)
-        for layer, density in zip(workload.layers, densities, strict=True)
-    ]
-    return replace(workload, layers=tuple(layers))
 
 
 def _layer_cost(values: Sequence[Any]) -> LayerCost:

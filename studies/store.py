@@ -175,14 +175,16 @@ class StudyStore:
         with self._reading(name) as session:
             return read_fronts(session, self._row(session, name).id)
 
-    def results(self, name: str) -> StudyResults:
-        """Everything about one study, as of one moment."""
+    def results(self, name: str, *, layer_costs: bool = True) -> StudyResults:
+        """Everything about one study, as of one moment; without ``layer_costs`` the trials' costs in total only."""
         with self._reading(name) as session:
             row = self._row(session, name)
             return StudyResults(
                 study=_definition(row.name, row.definition, self.url),
                 baseline=_baseline(session, row.id),
-                evaluations=tuple(read_evaluations(session, row.id, TrialRow.number.is_not(None))),
+                evaluations=tuple(
+                    read_evaluations(session, row.id, TrialRow.number.is_not(None), layer_costs=layer_costs)
+                ),
                 fronts=tuple(read_fronts(session, row.id)),
                 created=datetime.fromisoformat(row.created),
                 versions=json.loads(row.versions),

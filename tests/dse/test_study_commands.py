@@ -18,6 +18,7 @@ from dse.cli import main
 from dse.search.loop import StudyAborted
 from dse.search.progress import Progress
 from studies import Study, StudyResults, StudyStore
+from studies.recosting import recosted
 from tests.dse import stored_study
 
 TOTALS = {
@@ -252,6 +253,41 @@ def test_a_study_without_trials_has_no_front_and_no_budget(capsys: pytest.Captur
     assert document(capsys, "show", "new")["baseline"] is None
     assert "0 of 20" in answer(capsys, "show", "new")
     assert "no baseline yet" in refused(capsys, "show", "new", "baseline")
+
+
+def test_recost_prints_the_front_on_other_hardware_and_writes_nothing(
+    capsys: pytest.CaptureFixture[str], results: StudyResults, tmp_path: Path
+) -> None:
+    before = (tmp_path / "studies.db").read_bytes()
+    found = document(capsys, "recost", "digits-snn", "--hardware", "loihi_like")
+    expected = recosted(results, "loihi_like")
+    assert [point["trial"] for point in found["points"]] == list(expected.front.trials)
+    assert found["hypervolume"] == expected.hypervolume
+    assert (found["hardware"], found["searched_on"]) == ("loihi_like", "edge_asic_45nm")
+    assert (found["trials_priced"], found["over_old_limits"]) == (20, 1)
+    old, new = set(results.front.trials), set(expected.front.trials)
+    assert (set(found["came"]), set(found["went"])) == (new - old, old - new)
+    shown = answer(capsys, "recost", "digits-snn", "--hardware", "loihi_like", "--csv", "front.csv")
+    assert "20 trained trials of the search on edge_asic_45nm, priced anew on loihi_like" in shown
+    assert len((tmp_path / "front.csv").read_text().splitlines()) == len(expected.front) + 1
+    assert (tmp_path / "studies.db").read_bytes() == before
+
+
+def test_recost_takes_a_profile_that_exists(capsys: pytest.CaptureFixture[str], storage: str) -> None:
+    assert "did you mean 'sata'" in refused(capsys, "recost", "digits-snn", "--hardware", "sat")
+
+
+def test_a_budget_can_be_taken_from_the_front_on_other_hardware(
+    capsys: pytest.CaptureFixture[str], results: StudyResults, tmp_path: Path
+) -> None:
+    again = recosted(results, "loihi_like")
+    least = min(point["cost"]["energy_joules"] for point in again.front_points())
+    limit = f"{least * 1.001!r} J"
+    found = document(capsys, "budget", "digits-snn", "--hardware", "loihi_like", "--max-energy", limit)
+    assert found["hardware"] == "loihi_like"
+    assert found["cost"]["energy_joules"] == least
+    (tmp_path / "budget.json").write_text(json.dumps(found))
+    assert read_budget(tmp_path / "budget.json").hardware == "loihi_like"
 
 
 def test_a_report_is_one_html_file(capsys: pytest.CaptureFixture[str], storage: str, tmp_path: Path) -> None:
