@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 from cost_models import FULL_PRECISION, Configuration, InputError, Workload
 from dse.neurons import LIF, MEMBRANE_QUANTIZERS, SpikingNeuron
 from dse.pruning import LayerWeight, PruningMethod
-from dse.quantizers import QuantizedWeight, WeightQuantizer
+from dse.quantizers import IntegerWeights, QuantizedWeight, WeightQuantizer
 from dse.spiking_network import SpikingNetwork
 
 
@@ -89,7 +89,11 @@ def settle(
     neurons = layer_neurons(network, workload)
     budgets = []
     for name, weight in layer_weights(network, workload).items():
+        integers = _integers(weight)
         weight.make_plain()
+        if integers is not None:
+            # Beside the float values, for whoever runs the layer on integers (dse.integer_inference).
+            weight.module.integer_weights = integers  # type: ignore[assignment]
         budgets.append(
             replace(
                 configuration[name],
@@ -106,6 +110,18 @@ def _sharing(neuron: SpikingNeuron | None) -> LIF | None:
     if not isinstance(neuron, LIF) or neuron.membrane_bits == FULL_PRECISION:
         return None
     return neuron if MEMBRANE_QUANTIZERS[neuron.membrane_quantizer].shares_scale else None
+
+
+def _integers(weight: LayerWeight) -> IntegerWeights | None:
+    """The integers that the quantiser on this weight gives for its present value; None without a quantiser."""
+    if not parametrize.is_parametrized(weight.module, weight.name):
+        return None
+    value = weight.trained
+    for parametrisation in weight.module.parametrizations[weight.name]:  # type: ignore[union-attr,index]
+        if isinstance(parametrisation, QuantizedWeight):
+            return parametrisation.to_integers(value)
+        value = parametrisation(value)
+    return None
 
 
 def _untouched(configuration: Configuration, layer: str) -> bool:

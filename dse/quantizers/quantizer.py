@@ -84,6 +84,10 @@ class QuantizedWeight(nn.Module):
         self.tell_scale(float(integers.scale))
         return straight_through(weight, integers)
 
+    def to_integers(self, weight: Tensor) -> IntegerWeights:
+        """The integers behind the rounded weight."""
+        return self.quantizer.to_integers(weight.detach(), self.bits)
+
     def extra_repr(self) -> str:
         """The width, shown where a module is printed."""
         return f"bits={self.bits}"
