@@ -117,7 +117,7 @@ def _integers(weight: LayerWeight) -> IntegerWeights | None:
     if not parametrize.is_parametrized(weight.module, weight.name):
         return None
     value = weight.trained
-    for parametrisation in weight.module.parametrizations[weight.name]:  # type: ignore[union-attr,index]
+    for parametrisation in weight.module.parametrizations[weight.name]:  # type: ignore[index]
         if isinstance(parametrisation, QuantizedWeight):
             return parametrisation.to_integers(value)
         value = parametrisation(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ from cost_models import Configuration, InputError, Workload, estimate, load_hard
 from dse.baseline_cache import baseline_key, load_state, save_state
 from dse.compression import compress, settle
 from dse.datasets import Dataset, Samples, load_dataset, split_train_validation
+from dse.integer_inference import InputCodes, NotExactError, make_exact
 from dse.measurement import measure_densities, measurements, predict
 from dse.method_options import with_options
 from dse.networks import build_network
@@ -89,6 +91,20 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
 
 
 def _trained(job: Job, started: float) -> Evaluation:
+    network, realised, told = trained_network(job)
+    samples, _ = _split(job.study, job.data_root, realised.time_steps)
+    with suppress(NotExactError):
+        # What is measured is what integer hardware does, wherever integers alone can do it.
+        make_exact(network, InputCodes.of(samples))
+    evaluation = _measured(job, network, realised, started)
+    return replace(evaluation, measurements=(*evaluation.measurements, *told))
+
+
+def trained_network(job: Job) -> tuple[nn.Module, Configuration, tuple[Measurement, ...]]:
+    """The network that a job trains, with plain weights; what it has become; and what its pruning method tells.
+
+    Trained weights are not stored: the same job gives the same network again, in the time of one trial.
+    """
     study = job.study
     workload = _untrained_workload(study, job.data_root)
     network = _float_network(study, job.data_root)
@@ -102,8 +118,7 @@ def _trained(job: Job, started: float) -> Evaluation:
     train(network, training, schedule, loss=_loss(study), seed=job.seed, method=method)
     realised = settle(network, workload, job.configuration, method)
     told = tuple(Measurement("training", name, job.seed, value) for name, value in method.metrics().items())
-    evaluation = _measured(job, network, realised, started)
-    return replace(evaluation, measurements=(*evaluation.measurements, *told))
+    return network, realised, told
 
 
 def _measured(job: Job, network: nn.Module, realised: Configuration, started: float) -> Evaluation:

@@ -61,6 +61,11 @@ class Samples:
         return self._stored if self._rows is None else self._stored[self._rows]
 
     @property
+    def holds_integers(self) -> bool:
+        """Whether the stored codes are whole numbers, a whole number of which make 1.0."""
+        return self._stored.dtype == torch.uint8 and float(self.full_scale).is_integer()
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one stored input, with its time axis first where the data are temporal."""
         return tuple(self._stored.shape[1:])

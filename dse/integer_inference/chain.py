@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import fx, nn
@@ -34,7 +35,7 @@ class Stage:
     """One weighted layer with what belongs to it; ``neuron`` is None for the read-out. Paths lead from the body on."""
 
     path: str
-    layer: nn.Module
+    layer: nn.Conv2d | nn.Linear | ExactSum
     before: tuple[Rearrangement, ...] = ()
     norm_path: str | None = None
     norm: nn.Module | None = None
@@ -79,7 +80,9 @@ def _rearrangement(path: str, module: nn.Module) -> Rearrangement:
         return Rearrangement("flatten")
     if isinstance(module, nn.AvgPool2d | nn.MaxPool2d):
         sizes = {size for given in (module.kernel_size, module.stride) for size in _pair(given)}
-        plain = not (module.ceil_mode or any(_pair(module.padding)) or any(_pair(getattr(module, "dilation", 1))[1:]) > 1)
+        plain = not (
+            module.ceil_mode or any(_pair(module.padding)) or any(_pair(getattr(module, "dilation", 1))[1:]) > 1
+        )
         if len(sizes) == 1 and plain:
             return Rearrangement("average" if isinstance(module, nn.AvgPool2d) else "max", sizes.pop())
     raise NotExactError(
@@ -109,7 +112,7 @@ def _modules_in_order(body: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     except Exception as error:
         raise NotExactError(f"the network's forward cannot be followed step by step ({type(error).__name__})") from None
     seen: set[str] = set()
-    for before, node in zip(nodes, nodes[1:], strict=False):
+    for before, node in pairwise(nodes):
         if node.op == "output":
             if node.args[0] is not before:
                 raise NotExactError("the network returns something else than its last layer gives")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +14,6 @@ from dse.integer_inference.chain import read_chain
 from dse.integer_inference.network import Array, IntegerNetwork
 from dse.neurons import LIF
 from dse.neurons.dynamics import lif_step
-from dse.spiking_network import SpikingNetwork
 
 
 @dataclass(slots=True)
@@ -66,7 +64,9 @@ def _recorded(network: nn.Module) -> Iterator[list[tuple[LIF, Tensor]]]:
     """The neurons with the currents that they get, in the order of the chain, while the block runs."""
     found: list[tuple[LIF, Tensor]] = []
     neurons = [stage.neuron for stage in read_chain(network) if stage.neuron is not None]
-    hooks = [neuron.register_forward_pre_hook(lambda module, args: found.append((module, args[0]))) for neuron in neurons]
+    hooks = [
+        neuron.register_forward_pre_hook(lambda module, args: found.append((module, args[0]))) for neuron in neurons
+    ]
     try:
         yield found
     finally:
@@ -81,7 +81,7 @@ def _states(neuron: LIF, current: Tensor) -> Steps:
     stored = torch.zeros_like(frames[0])
     states = []
     for frame in frames:
-        spikes, stored = lif_step(frame, stored, neuron.dynamics)
+        spikes, stored = lif_step(frame, stored, neuron.present_dynamics())
         states.append((spikes, stored))
     return states
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from dse.datasets import Samples
 from dse.integer_inference.chain import NotExactError, Rearrangement, Stage, read_chain
 from dse.integer_inference.exact_sum import EXACT_BELOW, ExactSum, Geometry
 from dse.neurons import LIF
@@ -31,6 +32,11 @@ class InputCodes:
 
     units: int
     largest: int
+
+    @classmethod
+    def of(cls, samples: Samples) -> InputCodes | None:
+        """How these samples are stored; None for floats, and for bytes that stand for odd fractions."""
+        return cls(int(samples.full_scale), 255) if samples.holds_integers else None
 
 
 def make_exact(network: nn.Module, inputs: InputCodes | None) -> None:
@@ -86,9 +92,9 @@ def _exact_layer(stage: Stage, units: int, largest: int, time_steps: int) -> Exa
         )
     step = integers.scale.double().reshape(-1) / units
     if stage.neuron is None:
-        scale, shift = _read_out(stage, step, float(sums.max()), time_steps)
+        scale, shift = _read_out(stage, layer, step, float(sums.max()), time_steps)
     else:
-        scale, shift = _folded(stage, step)
+        scale, shift = _folded(stage, layer, step)
     return ExactSum(
         integers.codes,
         scale,
@@ -115,15 +121,16 @@ def _geometry(layer: nn.Conv2d | nn.Linear) -> Geometry | None:
     if isinstance(layer, nn.Linear):
         return None
     if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
-        raise NotExactError(f"the convolution pads with {layer.padding_mode}, {layer.padding}; known is zeros by number")
+        raise NotExactError(
+            f"the convolution pads with {layer.padding_mode}, {layer.padding}; known is zeros by number"
+        )
     stride, padding, dilation = ((a[0], a[1]) for a in (layer.stride, layer.padding, layer.dilation))
     return Geometry(stride, padding, dilation, layer.groups)
 
 
-def _folded(stage: Stage, step: Tensor) -> tuple[Tensor, Tensor]:
+def _folded(stage: Stage, layer: nn.Conv2d | nn.Linear, step: Tensor) -> tuple[Tensor, Tensor]:
     """One scale and one shift for each channel: weight step, bias and batch norm in evaluation mode, in double."""
-    channels = stage.layer.weight.shape[0]
-    bias = stage.layer.bias
+    channels, bias = layer.weight.shape[0], layer.bias
     shift = torch.zeros(channels, dtype=torch.float64) if bias is None else bias.detach().double()
     scale = step.expand(channels).clone()
     if (norm := stage.norm) is not None:
@@ -138,13 +145,15 @@ def _folded(stage: Stage, step: Tensor) -> tuple[Tensor, Tensor]:
     return scale, shift
 
 
-def _read_out(stage: Stage, step: Tensor, largest_sum: float, time_steps: int) -> tuple[Tensor, Tensor]:
+def _read_out(
+    stage: Stage, layer: nn.Conv2d | nn.Linear, step: Tensor, largest_sum: float, time_steps: int
+) -> tuple[Tensor, Tensor]:
     """One scale in so few bits, and biases in such steps, that outputs and their sum over time are exact in float32."""
     if stage.norm is not None:
         raise NotExactError(f"batch norm {stage.norm_path!r} follows the read-out; known is a read-out without one")
     if len(step) > 1:
         raise NotExactError(f"the read-out {stage.path!r} has one weight scale for each output; known is one in all")
-    bias = stage.layer.bias
+    bias = layer.bias
     steps = torch.zeros(1, dtype=torch.float64) if bias is None else bias.detach().double() / step
     reach = (largest_sum + float(steps.abs().max())) * time_steps
     room = math.floor(math.log2(READ_OUT_BELOW / max(reach, 1.0)))

@@ -62,7 +62,7 @@ class ExactSum(nn.Module):
         self.shift_first = shift_first
 
     def sums(self, x: Tensor) -> Tensor:
-        """The integer sums, as float32 (R, O, ...). The rounding changes nothing on a CPU; it undoes a GPU's faster algorithms."""
+        """The integer sums, as float32 (R, O, ...). Rounding changes nothing on a CPU; on a GPU it undoes TF32."""
         whole = torch.round(x * self.input_units)
         if (g := self.geometry) is None:
             return torch.round(functional.linear(whole, self.codes))
@@ -74,7 +74,10 @@ class ExactSum(nn.Module):
 
     def from_sums(self, sums: Tensor, channel: int | None = None) -> Tensor:
         """What the layer gives for these integer sums (R, O, ...); with ``channel`` they are all of that channel."""
-        scale, shift = (part if len(part) == 1 else part[slice(None) if channel is None else channel] for part in (self.scale, self.shift))
+        scale, shift = (
+            part if len(part) == 1 else part[slice(None) if channel is None else channel]
+            for part in (self.scale, self.shift)
+        )
         if channel is None:
             scale, shift = (part.reshape(-1, *(1 for _ in sums.shape[2:])) for part in (scale, shift))
         return (sums + shift) * scale if self.shift_first else sums * scale + shift

@@ -17,6 +17,7 @@ from dse.integer_inference.thresholds import ThresholdTable, threshold_table
 from dse.spiking_network import SpikingNetwork
 
 Array = npt.NDArray[Any]
+Totals = npt.NDArray[np.int64]
 #: Is told, for every stage and time step, the spikes before the pool (N, H, W, C) and the levels' numbers stored.
 Observer = Callable[[int, int, Array, Array], None]
 BATCH = 250
@@ -56,7 +57,7 @@ class IntegerNetwork:
         assert isinstance(network, SpikingNetwork)
         return cls(tuple(_integer_stage(stage) for stage in stages), network.time_steps, tuple(input_shape))
 
-    def scores(self, inputs: Array, observe: Observer | None = None) -> npt.NDArray[np.int64]:
+    def scores(self, inputs: Array, observe: Observer | None = None) -> Totals:
         """Integer scores (N, K) of ``inputs`` (N, *input_shape), or (N, T, *input_shape) for event data.
 
         Scores have the order of the float network's outputs, ties included: the prediction is the first largest.
@@ -64,12 +65,12 @@ class IntegerNetwork:
         parts = [self._scores(inputs[start : start + BATCH], observe) for start in range(0, len(inputs), BATCH)]
         return np.concatenate(parts)
 
-    def predictions(self, inputs: Array, observe: Observer | None = None) -> npt.NDArray[np.int64]:
+    def predictions(self, inputs: Array, observe: Observer | None = None) -> Totals:
         """The class of each sample."""
-        best: npt.NDArray[np.int64] = self.scores(inputs, observe).argmax(axis=1)
+        best: Totals = self.scores(inputs, observe).argmax(axis=1)
         return best
 
-    def _scores(self, inputs: Array, observe: Observer | None) -> npt.NDArray[np.int64]:
+    def _scores(self, inputs: Array, observe: Observer | None) -> Totals:
         samples, steps = len(inputs), self.time_steps
         static = inputs.ndim == len(self.input_shape) + 1
         # Steps along the first axis: one for what is the same in every step, else all of them.
@@ -81,7 +82,7 @@ class IntegerNetwork:
             sums = _sums(stage, now)
             if stage.table is None:
                 outputs = sums.reshape(-1, samples, sums.shape[-1]).astype(np.int64)
-                total = outputs.sum(axis=0) * (steps if len(outputs) == 1 else 1) << stage.bias_bits
+                total: Totals = outputs.sum(axis=0) * (steps if len(outputs) == 1 else 1) << stage.bias_bits
                 return total if stage.bias is None else total + steps * stage.bias.astype(np.int64)
             now = _fire(index, stage, sums, samples, steps, observe)
         counts = now.reshape(steps, samples, -1).astype(np.int64)
@@ -97,7 +98,7 @@ def _integer_stage(stage: Stage) -> IntegerStage:
     assert isinstance(layer, ExactSum)
     codes = layer.codes.to(torch.int32)
     if stage.neuron is not None:
-        table, flipped = threshold_table(layer, stage.neuron.dynamics)
+        table, flipped = threshold_table(layer, stage.neuron.present_dynamics())
         codes[torch.from_numpy(flipped)] *= -1
         return IntegerStage(stage.path, stage.before, codes.numpy(), layer.geometry, table, stage.neuron.pool)
     bias_bits = next(bits for bits in range(32) if bool((layer.shift * 2**bits % 1 == 0).all()))

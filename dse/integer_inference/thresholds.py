@@ -2,8 +2,8 @@
 
 For a channel and a stored level the float rule is a function of one integer, the sum of the layer; "does it fire" and
 "is at least level k stored" change once along it. Where they change is found by the very operations of the float
-network: first the least current (by bisection over all float32 numbers), then the least sum that gives it (all sums that
-can occur are tried). So the tables repeat the float network whatever the batch norm, ties included.
+network: first the least current (by bisection over all float32 numbers), then the least sum that gives it (all sums
+that can occur are tried). So the tables repeat the float network whatever the batch norm, ties included.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ThresholdTable:
     sum at which a neuron of channel c with the stored level v fires; ``keep[c, v, k]`` the smallest at which a silent
     one stores level k + 1 or more; after a spike level ``reset`` is stored, or, with a soft reset, the level that
     ``after[c, v, k]`` says in the same way (``after`` is empty with a hard reset). Thresholds that nothing
-    reaches lie where the neuron fires, or beyond every sum that can occur. ``values`` are the levels as the float network knows them.
+    reaches lie where the neuron fires, or beyond every sum that can occur. ``values`` are the levels in float32.
     """
 
     fire: Thresholds
@@ -76,7 +76,7 @@ def threshold_table(layer: ExactSum, dynamics: LIFDynamics) -> tuple[ThresholdTa
 
 
 def _wanted_currents(levels: Tensor, dynamics: LIFDynamics) -> tuple[Tensor, Tensor, Tensor]:
-    """The least float32 current at which a neuron with stored level v fires; stores k + 1 while silent; and after a spike.
+    """The least float32 current at which a neuron with stored level v fires; stores k + 1 silent; and after a spike.
 
     Shapes (L,), (L, L - 1) and the same, or (L, 0) with a hard reset; infinite for never.
     """
@@ -96,7 +96,9 @@ def _wanted_currents(levels: Tensor, dynamics: LIFDynamics) -> tuple[Tensor, Ten
     below, above = (-never).unsqueeze(1).expand(wide), never.unsqueeze(1).expand(wide)
     firing = fire.unsqueeze(1).expand(wide)
     keep = first_true(reaches, below, firing)
-    after = first_true(reaches, firing, above) if dynamics.reset == "soft" else torch.zeros((count, 0), dtype=torch.int64)
+    after = (
+        first_true(reaches, firing, above) if dynamics.reset == "soft" else torch.zeros((count, 0), dtype=torch.int64)
+    )
     return _float_at(fire), _float_at(keep), _float_at(after)
 
 
