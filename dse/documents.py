@@ -65,6 +65,7 @@ def show_document(results: StudyResults) -> dict[str, Any]:
         "reference_point": None if corner is None else list(corner),
         "baseline": None if results.baseline is None else trial_document(results.study, results.baseline),
         "front_trials": list(results.front.trials),
+        "epochs": epochs_trained(results),
         "reasons": {state.value: _reasons(results, state) for state in (State.FAILED, State.SKIPPED)},
         "settings": study_to_dict(results.study),
         "versions": dict(results.versions),
@@ -83,6 +84,16 @@ def recost_document(before: StudyResults, after: StudyResults) -> dict[str, Any]
         "front_before": list(old),
         "came": [trial for trial in new if trial not in old],
         "went": [trial for trial in old if trial not in new],
+    }
+
+
+def epochs_trained(results: StudyResults) -> dict[str, int]:
+    """The epochs that the finished trials were trained, and what they would have been without early stopping."""
+    full = results.study.training.epochs
+    finished = [evaluation for evaluation in results.evaluations if evaluation.state.finished]
+    return {
+        "trained": sum(len(e.curve) if e.state is State.STOPPED else full for e in finished),
+        "without_stopping": full * len(finished),
     }
 
 
@@ -111,6 +122,8 @@ def trial_document(study: Study, evaluation: Evaluation) -> dict[str, Any]:
         "realised": evaluation.realised.to_dict() if evaluation.realised else None,
         "cost": evaluation.cost.to_dict() if evaluation.cost else None,
         "input_densities": {layer.name: layer.input_density for layer in workload.layers} if workload else None,
+        "curve": list(evaluation.curve),
+        "expected_accuracy": evaluation.expected_accuracy,
         "measurements": [asdict(measurement) for measurement in evaluation.measurements],
     }
 

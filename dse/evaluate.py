@@ -14,6 +14,7 @@ from cost_models import Configuration, InputError, Workload, estimate, load_hard
 from dse.baseline_cache import baseline_key, load_state, save_state
 from dse.compression import compress, settle
 from dse.datasets import Dataset, Samples, load_dataset, split_train_validation
+from dse.early_stopping import StoppingRule
 from dse.integer_inference import InputCodes, NotExactError, make_exact
 from dse.measurement import measure_densities, measurements, predict
 from dse.method_options import with_options
@@ -24,7 +25,7 @@ from dse.quantizers import WEIGHT_QUANTIZERS, WeightQuantizer
 from dse.spiking_network import SpikingNetwork
 from dse.tasks import TASKS, TRAINING_LOSSES, TrainingLoss
 from dse.trace import trace
-from dse.training import Schedule, one_thread, seeded, train
+from dse.training import EpochEnd, Schedule, one_thread, seeded, train
 from studies import Evaluation, Measurement, State, Study
 
 #: The largest number of time steps at which the float network is trained, unless the study says otherwise.
@@ -33,7 +34,10 @@ MOST_BASELINE_STEPS = 4
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Plain values that a worker needs for one evaluation; ``splits`` are those on which the network is measured."""
+    """Plain values that a worker needs for one evaluation; ``splits`` are those on which the network is measured.
+
+    With ``curve`` the validation accuracy is measured at the end of every epoch; ``stopping`` may then end the training.
+    """
 
     study: Study
     configuration: Configuration
@@ -41,6 +45,8 @@ class Job:
     trial: int | None
     splits: tuple[str, ...] = ("validation",)
     data_root: str | None = None
+    curve: bool = False
+    stopping: StoppingRule | None = None
 
 
 def evaluate(job: Job) -> Evaluation:
@@ -91,34 +97,54 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
 
 
 def _trained(job: Job, started: float) -> Evaluation:
-    network, realised, told = trained_network(job)
+    curve: list[float] = []
+    network, realised, told = trained_network(job, curve)
+    if job.stopping is not None and job.stopping.stops(curve):
+        return job.stopping.stopped(job.trial, job.seed, job.configuration, curve, time.perf_counter() - started)
     samples, _ = _split(job.study, job.data_root, realised.time_steps)
     with suppress(NotExactError):
         # What is measured is what integer hardware does, wherever integers alone can do it.
         make_exact(network, InputCodes.of(samples))
     evaluation = _measured(job, network, realised, started)
-    return replace(evaluation, measurements=(*evaluation.measurements, *told))
+    # A curve ends with the accuracy that the finished network is measured to have.
+    curve[-1:] = [evaluation.value("validation") or 0.0] if curve else []
+    return replace(evaluation, measurements=(*evaluation.measurements, *told), curve=tuple(curve))
 
 
-def trained_network(job: Job) -> tuple[nn.Module, Configuration, tuple[Measurement, ...]]:
+def trained_network(
+    job: Job, curve: list[float] | None = None
+) -> tuple[nn.Module, Configuration, tuple[Measurement, ...]]:
     """The network that a job trains, with plain weights; what it has become; and what its pruning method tells.
 
-    Trained weights are not stored: the same job gives the same network again, in the time of one trial.
+    Trained weights are not stored: the same job gives the same network again, in the time of one trial. The validation
+    accuracy after each epoch goes into ``curve`` where the job asks for it; the job's stopping rule ends the training.
     """
     study = job.study
     workload = _untrained_workload(study, job.data_root)
     network = _float_network(study, job.data_root)
     method, quantizer = _method(study)
     compress(network, workload, job.configuration, method, quantizer, study.method.membrane_quantizer)
-    training, _ = _split(study, job.data_root, job.configuration.time_steps)
+    training, validation = _split(study, job.data_root, job.configuration.time_steps)
     options = study.training
     schedule = Schedule(
         options.epochs, options.batch_size, options.learning_rate, options.weight_decay, options.samples_per_epoch
     )
-    train(network, training, schedule, loss=_loss(study), seed=job.seed, method=method)
+    epoch_end = _curve_recorder(job, network, validation, curve) if job.curve and curve is not None else None
+    train(network, training, schedule, loss=_loss(study), seed=job.seed, method=method, epoch_end=epoch_end)
     realised = settle(network, workload, job.configuration, method)
     told = tuple(Measurement("training", name, job.seed, value) for name, value in method.metrics().items())
     return network, realised, told
+
+
+def _curve_recorder(job: Job, network: nn.Module, validation: Samples, curve: list[float]) -> EpochEnd:
+    """Appends the accuracy on the validation split to ``curve`` after each epoch, and asks the stopping rule."""
+    metrics = TASKS[job.study.task.kind].metrics
+
+    def epoch_end(epoch: int) -> bool:
+        curve.append(metrics(predict(network, validation), validation.targets)["accuracy"])
+        return job.stopping is not None and job.stopping.stops(curve)
+
+    return epoch_end
 
 
 def _measured(job: Job, network: nn.Module, realised: Configuration, started: float) -> Evaluation:

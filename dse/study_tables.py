@@ -157,7 +157,7 @@ def study_view(document: Mapping[str, Any], share: float | None) -> Iterator[str
         ("sampler", settings["search"]["sampler"]),
         ("seed", settings["seed"]),
         ("created (UTC)", str(document["created"])[:16].replace("T", " ")),
-        ("finished trials", f"{finished} of {document['trials_wanted']} ({counts['stopped']} stopped early)"),
+        ("finished trials", f"{finished} of {document['trials_wanted']} ({_stopped(counts['stopped'], document)})"),
         ("skipped trials", _with_reasons(counts["skipped"], document["reasons"]["skipped"])),
         ("failed trials", _with_reasons(counts["failed"], document["reasons"]["failed"])),
         ("time spent", duration(document["seconds"])),
@@ -178,6 +178,10 @@ def trial_view(document: Mapping[str, Any]) -> Iterator[str | PlainTable]:
     yield f"{name} of {document['study']!r}, {document['state']}{reason}"
     for split, sentence in _accuracies(document):
         yield f"  {split} accuracy {sentence}"
+    if document["curve"]:
+        yield f"  validation accuracy after each epoch: {', '.join(human('accuracy', a) for a in document['curve'])}"
+    if document["expected_accuracy"] is not None:
+        yield f"  the whole training was expected to end at {human('accuracy', document['expected_accuracy'])}"
     if document["seconds"]:
         yield f"  trained with seed {document['seed']} in {duration(document['seconds'])}"
     cost = document["cost"]
@@ -216,6 +220,13 @@ def _choices(values: Sequence[float]) -> str:
 
 def _overrides(own: Mapping[str, Sequence[float]]) -> str:
     return "; ".join(f"{name}: {_choices(values)}" for name, values in own.items())
+
+
+def _stopped(count: int, document: Mapping[str, Any]) -> str:
+    epochs = document["epochs"]
+    if not count:
+        return "none stopped early"
+    return f"{count} stopped early: {epochs['trained']} of {epochs['without_stopping']} epochs were trained"
 
 
 def _with_reasons(count: int, reasons: Mapping[str, int]) -> str:

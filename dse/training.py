@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from dse.tasks import TRAINING_LOSSES, TrainingLoss
 
 __all__ = [
     "TRAINING_LOSSES",
+    "EpochEnd",
     "Schedule",
     "TrainingDiverged",
     "one_thread",
@@ -25,6 +26,10 @@ __all__ = [
     "seeded",
     "train",
 ]
+
+
+#: Called at the end of each epoch with its number, from 1 on; True ends the training there.
+EpochEnd = Callable[[int], bool]
 
 
 class TrainingDiverged(RuntimeError):  # noqa: N818 - reads as what happened, in the reason of a failed trial
@@ -80,11 +85,13 @@ def train(
     loss: TrainingLoss,
     seed: int,
     method: PruningMethod | None = None,
+    epoch_end: EpochEnd | None = None,
 ) -> None:
     """Train ``network`` in place on ``samples``; ``method``, already attached, shapes it on the way.
 
-    The seed decides the order of the samples and whatever the network itself draws. Raises :class:`TrainingDiverged` as
-    soon as the loss is not a finite number.
+    The seed decides the order of the samples and whatever the network itself draws; ``epoch_end`` may look at the
+    network and draw what it likes without changing that. Raises :class:`TrainingDiverged` as soon as the loss is not a
+    finite number.
     """
     parameters = _parameters(network, method)
     optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
@@ -108,7 +115,16 @@ def train(
             if method is not None:
                 method.update(Progress(step, steps, batches, value))
             optimizer.step()
+            if epoch_end is not None and (step + 1) % batches == 0:
+                if _ends(epoch_end, (step + 1) // batches):
+                    break
+                network.train()
     network.eval()
+
+
+def _ends(epoch_end: EpochEnd, epoch: int) -> bool:
+    with torch.random.fork_rng(devices=[]):
+        return epoch_end(epoch)
 
 
 def _step(

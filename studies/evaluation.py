@@ -48,6 +48,10 @@ class Evaluation:
     rebuild the Optuna trial); ``optuna_attributes`` is what a sampler keeps with a trial, as plain JSON values.
     ``seed`` is the training seed. ``seconds`` is the wall time of the evaluation. ``measurements`` are kept in the
     order of split, metric and seed.
+
+    ``curve`` is the validation accuracy at the end of each epoch, where it was watched: as many as were trained. A
+    stopped trial has no measurements; its last accuracy is the end of its curve, and ``expected_accuracy`` is what the
+    whole training would have led to, judged by the curves of the finished trials.
     """
 
     trial: int | None
@@ -62,11 +66,14 @@ class Evaluation:
     reason: str = ""
     seconds: float = 0.0
     optuna_attributes: Mapping[str, Any] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
+    expected_accuracy: float | None = None
 
     def __post_init__(self) -> None:
         # In a fixed order, so that two evaluations with the same measurements are equal.
         ordered = sorted(self.measurements, key=lambda item: (item.split, item.metric, item.seed))
         object.__setattr__(self, "measurements", tuple(ordered))
+        object.__setattr__(self, "curve", tuple(self.curve))
 
     def values(self, split: str, metric: str = "accuracy") -> dict[int, float]:
         """The metric's value for each training seed that was measured on this split."""

@@ -21,6 +21,7 @@ from studies.tables import (
     Base,
     BudgetRow,
     CostRow,
+    CurvePointRow,
     DensityRow,
     FrontMemberRow,
     FrontRow,
@@ -47,6 +48,7 @@ class _Pieces:
     costs: Mapping[int, tuple[Any, ...]]
     layer_costs: Mapping[int, tuple[LayerCost, ...]]
     measurements: Mapping[int, tuple[Measurement, ...]]
+    curves: Mapping[int, tuple[float, ...]]
     workloads: Mapping[int, Workload]
 
 
@@ -97,6 +99,9 @@ def read_evaluations(
             key: tuple(map(_measurement, own))
             for key, own in rows(MeasurementRow, _MEASUREMENT, "split", "metric", "seed")
         },
+        curves={
+            key: tuple(value for (value,) in own) for key, own in rows(CurvePointRow, ("accuracy",), "epoch")
+        },
         workloads={
             row.id: Workload.from_dict(json.loads(row.structure))
             for row in session.scalars(select(WorkloadRow).where(WorkloadRow.study_id == study_id))
@@ -127,6 +132,8 @@ def _evaluation(row: TrialRow, pieces: _Pieces) -> Evaluation:
         reason=row.reason,
         seconds=row.seconds,
         optuna_attributes=json.loads(row.optuna_attributes),
+        curve=pieces.curves.get(row.id, ()),
+        expected_accuracy=row.expected_accuracy,
     )
 
 

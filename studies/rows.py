@@ -11,7 +11,7 @@ from typing import Any
 
 from cost_models import LayerCost, Totals, Workload
 from studies.evaluation import Evaluation, Measurement, State
-from studies.tables import Base, BudgetRow, CostRow, DensityRow, LayerCostRow, MeasurementRow
+from studies.tables import Base, BudgetRow, CostRow, CurvePointRow, DensityRow, LayerCostRow, MeasurementRow
 
 Row = dict[str, Any]
 
@@ -63,6 +63,7 @@ def trial_row(evaluation: Evaluation) -> Row:
         "realised_time_steps": evaluation.realised.time_steps if evaluation.realised else None,
         "choices": to_json(dict(evaluation.choices)),
         "optuna_attributes": to_json(dict(evaluation.optuna_attributes)),
+        "expected_accuracy": evaluation.expected_accuracy,
     }
 
 
@@ -84,12 +85,14 @@ def child_rows(evaluation: Evaluation, trial_id: int) -> list[tuple[type[Base], 
         own = {"network": cost.network, "hardware": cost.hardware, "time_steps": cost.time_steps}
         totals = [key | own | cost.total.to_dict()]
         layer_costs = [key | {"position": index} | layer.to_dict() for index, layer in enumerate(cost.layers)]
+    curve = [key | {"epoch": epoch, "accuracy": accuracy} for epoch, accuracy in enumerate(evaluation.curve, start=1)]
     tables: list[tuple[type[Base], list[Row]]] = [
         (BudgetRow, budgets),
         (DensityRow, densities),
         (CostRow, totals),
         (LayerCostRow, layer_costs),
         (MeasurementRow, measurement_rows(evaluation.measurements, trial_id)),
+        (CurvePointRow, curve),
     ]
     return [(table, rows) for table, rows in tables if rows]
 

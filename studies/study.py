@@ -145,13 +145,17 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How the space is searched: a sampler's name, the number of finished trials, parallel workers and their engine."""
+    """How the space is searched: a sampler's name, the number of finished trials, parallel workers and their engine.
+
+    ``early_stopping`` ends a training that can no longer reach the front at its cost; such a trial counts as finished.
+    """
 
     sampler: str = "tpe"
     trials: int = 60
     seeds_on_front: int = 3
     workers: int = 1
     engine: str = "local"
+    early_stopping: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -160,6 +164,8 @@ class Search:
         check_count("search.trials", self.trials, at_least=1)
         check_count("search.seeds_on_front", self.seeds_on_front)
         check_count("search.workers", self.workers, at_least=1)
+        if not isinstance(self.early_stopping, bool):
+            raise InputError(f"search.early_stopping is {self.early_stopping!r}; it is true or false")
         object.__setattr__(self, "options", _plain("search.options", self.options))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Double, ForeignKey, Integer, String, Text, Un
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: Raised with every change to the tables below.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PREFIX = "spikefront_"
 _CLUSTERED: dict[str, Any] = {"sqlite_with_rowid": False}  # rows lie in the order of their key: one trial, one page
 
@@ -74,6 +74,7 @@ class TrialRow(Base):
     workload_id: Mapped[int | None] = mapped_column(ForeignKey(f"{PREFIX}workloads.id"))
     choices: Mapped[str] = mapped_column(Text)
     optuna_attributes: Mapped[str] = mapped_column(Text)
+    expected_accuracy: Mapped[float | None]
 
 
 class BudgetRow(Base):
@@ -162,6 +163,16 @@ class MeasurementRow(Base):
     metric: Mapped[str] = mapped_column(primary_key=True)
     seed: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[float | None]
+
+
+class CurvePointRow(Base):
+    """The validation accuracy at the end of one epoch of a trial's training; epochs count from 1."""
+
+    __tablename__ = f"{PREFIX}curve_points"
+    __table_args__ = _CLUSTERED
+    trial_id: Mapped[int] = _parent("trials")
+    epoch: Mapped[int] = mapped_column(Integer, primary_key=True)
+    accuracy: Mapped[float]
 
 
 class FrontRow(Base):

@@ -1,4 +1,4 @@
-"""Hard limits before any training: the smallest reachable cost, the gate for proposals, a draw that always fits.
+"""Hard limits before any training: the cheapest configurations, the gate for proposals, a draw that always fits.
 
 All numbers come from the cost model with the densities of the workload that is handed in: exact for memory, weights
 and counts; for energy, latency and operations they are those of that activity and are judged again after training.
@@ -18,7 +18,6 @@ from cost_models import (
     Configuration,
     CostReport,
     HardwareProfile,
-    InputError,
     Layer,
     Workload,
     estimate_many,
@@ -30,6 +29,7 @@ from studies import OBJECTIVES, cost_value
 #: Spaces up to this size are listed in full when the search has run out of new configurations.
 LISTED_SPACE = 100_000
 _DRAWS = 200
+_WEIGHING_ROUNDS = 40
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CostGate:
 
     def costs(self, rows: Indices) -> dict[str, NDArray[np.float64]]:
         """Each limited cost of the configurations at index rows (n, free parameters); one (n,) array for each."""
-        return self._totals(rows, tuple(self.limits))
+        return self.totals(rows, tuple(self.limits))
 
     def excesses(self, row: Indices) -> dict[str, float]:
         """Cost / limit - 1 by name for one index row: at most zero where the limit is kept."""
@@ -56,26 +56,40 @@ class CostGate:
             fits &= cost <= self.limits[name]
         return fits
 
-    def check_reachable(self, where: str) -> None:
-        """Raise :class:`InputError` if a limit is below the smallest value that the space reaches, naming both."""
-        for name, limit in self.limits.items():
-            smallest = float(self._totals(self.cheapest({name: 1.0})[None, :], (name,))[name][0])
-            if smallest > limit:
-                raise InputError(
-                    f"{where}: {name} is {in_units(name, limit)}, but the smallest that this space can reach on "
-                    f"{self.hardware.name} is {in_units(name, smallest)}; raise the limit or widen the space"
-                )
-        if self.limits and self.corner is None:
-            raise InputError(
-                f"{where}: each of {', '.join(self.limits)} can be met alone but not all together; raise one of them"
-            )
-
     @cached_property
     def corner(self) -> Indices | None:
-        """An index row that keeps every limit: the cheapest in one cost or in their sum; None if none of them does."""
+        """An index row that keeps every limit; None if none is found. In a small space all rows are looked at."""
         weights = {name: 1.0 / limit for name, limit in self.limits.items()}
-        rows = [self.cheapest(weights), *(self.cheapest({name: 1.0}) for name in self.limits)]
-        return next((row for row in rows if self.fits(row[None, :])[0]), None)
+        rows = (self.cheapest(weights), *(self.cheapest({name: 1.0}) for name in self.limits))
+        for row in itertools.chain(rows, (row for row, _ in self.weighed(self.limits))):
+            if self.fits(row[None, :])[0]:
+                return row
+        every = self.every_row()
+        fitting = every[self.fits(every)]
+        return fitting[0] if len(fitting) else None
+
+    def weighed(self, limits: Mapping[str, float]) -> Iterator[tuple[Indices, float]]:
+        """Rows that come ever nearer to keeping all ``limits``, each with a bound on what any row can reach.
+
+        Where costs are weighed by positive numbers of sum 1, the smallest weighted sum of cost / limit in the space is
+        at most the largest cost / limit of any row (Lagrangian duality): above 1, the limits cannot be kept together.
+        In each round the limits that are broken most gain weight (multiplicative weights).
+        """
+        names = tuple(limits)
+        shares = np.full(len(names), 1.0 / max(len(names), 1))
+        for step in range(_WEIGHING_ROUNDS if len(names) > 1 else 0):
+            row = self.cheapest({name: share / limits[name] for name, share in zip(names, shares, strict=True)})
+            costs = self.totals(row[None, :], names)
+            ratios = np.array([float(costs[name][0]) / limits[name] for name in names])
+            yield row, float(shares @ ratios)
+            shares = shares * np.exp(2.0 / np.sqrt(1.0 + step) * (ratios / ratios.max() - 1.0))
+            shares /= shares.sum()
+
+    def every_row(self) -> Indices:
+        """All rows of a space of at most :data:`LISTED_SPACE` configurations; none of a larger one."""
+        if self.space.size > LISTED_SPACE:
+            return np.zeros((0, len(self.space.free)), dtype=np.intp)
+        return np.array(list(itertools.product(*(range(len(p.values)) for p in self.space.free))), dtype=np.intp)
 
     def cheapest(self, weights: Mapping[str, float]) -> Indices:
         """The index row with the smallest weighted sum of costs.
@@ -95,7 +109,7 @@ class CostGate:
         return row
 
     def _cheapest_of(self, rows: Indices, weights: Mapping[str, float]) -> int:
-        return int(np.argmin(_weighted(self._totals(rows, tuple(weights)), weights)))
+        return int(np.argmin(_weighted(self.totals(rows, tuple(weights)), weights)))
 
     def _variants(self, row: Indices, index: int) -> Indices:
         count = len(self.space.free[index].values)
@@ -104,20 +118,36 @@ class CostGate:
         return rows
 
     def _cheapest_by_time_steps(self, weights: Mapping[str, float]) -> Iterator[Indices]:
+        for row, layers in self._layer_choices:
+            for own, rows, alone in layers:
+                missing = tuple(name for name in weights if name not in alone)
+                if missing:
+                    alone |= self.totals(rows, missing, self.space.workload[_layer_of(self.space, own)])
+                row = row.copy()
+                row[own] = rows[int(np.argmin(_weighted(alone, weights)))][own]
+            yield row
+
+    @cached_property
+    def _layer_choices(self) -> list[tuple[Indices, list[tuple[list[int], Indices, dict[str, NDArray[np.float64]]]]]]:
+        """For every number of time steps: its row, and for each layer its parameters, all their choices, their costs."""
         free = self.space.free
         steps = next((index for index, parameter in enumerate(free) if parameter.layer is None), None)
+        found = []
         for step in range(len(free[steps].values)) if steps is not None else (None,):
             row = np.zeros(len(free), dtype=np.intp)
             if steps is not None and step is not None:
                 row[steps] = step
+            layers = []
             for layer in self.space.workload.compressible:
                 own = [index for index, parameter in enumerate(free) if parameter.layer == layer.name]
+                if not own:
+                    continue
                 options = np.array(list(itertools.product(*(range(len(free[i].values)) for i in own))), dtype=np.intp)
                 rows = np.repeat(row[None, :], len(options), axis=0)
                 rows[:, own] = options
-                alone = self._totals(rows, tuple(weights), layer)
-                row = rows[int(np.argmin(_weighted(alone, weights)))]
-            yield row
+                layers.append((own, rows, dict[str, NDArray[np.float64]]()))
+            found.append((row, layers))
+        return found
 
     def draw(self, taken: Collection[Configuration], generator: np.random.Generator) -> Indices | None:
         """A random index row that keeps every limit and is not ``taken``; None if there is none left.
@@ -131,13 +161,11 @@ class CostGate:
             row = self._towards(corner, self.space.random_rows(1, generator)[0], generator)
             if self.space.configuration_at(row) not in taken:
                 return row
-        if self.space.size > LISTED_SPACE:
-            return None
-        every = np.array(list(itertools.product(*(range(len(p.values)) for p in self.space.free))), dtype=np.intp)
+        every = self.every_row()
         left = [row for row in every[self.fits(every)] if self.space.configuration_at(row) not in taken]
         return left[int(generator.integers(len(left)))] if left else None
 
-    def _totals(
+    def totals(
         self, rows: Indices, names: tuple[str, ...], layer: Layer | None = None
     ) -> dict[str, NDArray[np.float64]]:
         """Costs by name, one (n,) array each; of one layer alone where it is given."""
@@ -171,6 +199,10 @@ def in_units(name: str, value: float) -> str:
     """A cost as people read it: ``61.3 KiB``, ``4.2 µJ``; counts as they are."""
     unit = OBJECTIVES[name].unit
     return f"{value:g}" if unit in ("count", "share") else format_quantity(value, unit)
+
+
+def _layer_of(space: SearchSpace, own: list[int]) -> str:
+    return str(space.free[own[0]].layer)
 
 
 def _weighted(costs: Mapping[str, NDArray[np.float64]], weights: Mapping[str, float]) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from dse.search.limits import CostGate, in_units, measured_excesses
 from dse.search.proposer import Proposal, Proposer, values_of
 from dse.search.record import Record
 from dse.search.seeds import derive_seed
+from dse.search.stopping import EarlyStopping, watches_curves
 from studies import Evaluation, State, Study, cost_value
 
 #: Skipped proposals in a row after which a random configuration that fits is taken.
@@ -49,6 +50,9 @@ class SearchLoop:
     _told: int = 0
     _reasons: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        self._stopping = EarlyStopping(self.study, self.gate)
+
     def run(self) -> None:
         """Search until the study has its number of finished trials or its space is used up."""
         self._resume()
@@ -59,16 +63,16 @@ class SearchLoop:
                 return
             self._receive(*self.engine.finished())
 
-    def _visible(self) -> int:
-        """How many slots, from the first on, the proposal for the next slot sees."""
-        return max(len(self.record.slots) - self.study.search.workers + 1, 0)
+    def _visible(self, slot: int) -> int:
+        """How many slots, from the first on, the proposal for this slot sees."""
+        return max(slot - self.study.search.workers + 1, 0)
 
     def _may_ask(self) -> bool:
-        return self.record.known(self._visible())
+        return self.record.known(self._visible(len(self.record.slots)))
 
     def _resume(self) -> None:
         """Rebuild the sampler's study from the stored trials and evaluate those that were in flight once more."""
-        visible = self._visible()
+        visible = self._visible(len(self.record.slots))
         while self._told < visible and self.record.known(self._told + 1):
             self._told += 1
         told = set(self.record.slots[: self._told])
@@ -80,7 +84,7 @@ class SearchLoop:
 
     def _fill_slot(self) -> None:
         """Ask until a proposal passes the gate, and start it."""
-        while self._told < self._visible():
+        while self._told < self._visible(len(self.record.slots)):
             self.proposer.tell(self.record.slot(self._told))
             self._told += 1
         while not self.exhausted:
@@ -130,7 +134,16 @@ class SearchLoop:
 
     def _start(self, evaluation: Evaluation) -> None:
         assert evaluation.trial is not None
-        job = Job(self.study, evaluation.asked, evaluation.seed, evaluation.trial, data_root=self.data_root)
+        known = self.record.slots[: self._visible(self.record.slots.index(evaluation.trial))]
+        job = Job(
+            self.study,
+            evaluation.asked,
+            evaluation.seed,
+            evaluation.trial,
+            data_root=self.data_root,
+            curve=watches_curves(self.study),
+            stopping=self._stopping.rule(evaluation.asked, [self.record.trials[number] for number in known]),
+        )
         self.engine.start(evaluation.trial, job)
 
     def _receive(self, number: int, result: Evaluation) -> None:
@@ -147,7 +160,9 @@ class SearchLoop:
         self._give_up_on_repeated_failure(self.record.trials[number])
 
     def _judged(self, result: Evaluation) -> Evaluation:
-        """A complete trial must have a finite value for every objective; otherwise it has failed."""
+        """A complete trial must have a finite value for every objective; a stopped one is priced as it was asked for."""
+        if result.state is State.STOPPED:
+            return replace(result, cost=estimate(self.gate.workload, result.asked, self.gate.hardware))
         if result.state is not State.COMPLETE:
             return result
         for name, value in zip(self.study.objectives.names, values_of(result, self.study), strict=True):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cost_models import HardwareProfile, Workload, load_hardware
 from dse.pruning import PRUNING_METHODS
 from dse.search.limits import CostGate, quiet
+from dse.search.reachable import check_reachable
 from dse.search.samplers import SAMPLERS
 from dse.search.suggest import SearchSpace
 from studies import Study
@@ -32,7 +33,7 @@ class Prepared:
 def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None) -> Prepared:
     """Check a study against its network and its hardware; raise :class:`InputError` for the first thing that is wrong.
 
-    A limit that no configuration of the space can keep, whatever its activity, is named with the smallest reachable.
+    A limit that no configuration of the space can keep, whatever its activity, is explained: the smallest reachable, the layers that bind.
     """
     SAMPLERS[study.search.sampler](study, study.seed)
     hardware = load_hardware(study.hardware)
@@ -40,5 +41,5 @@ def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None)
     study.check_against(workload)
     granularity = PRUNING_METHODS[study.method.pruning].granularity
     prepared = Prepared(study, workload, SearchSpace.of(study.space, workload, granularity), hardware)
-    prepared.gate(quiet(workload)).check_reachable("constraints")
+    check_reachable(prepared.gate(quiet(workload)), "constraints")
     return prepared

@@ -18,13 +18,15 @@ from dse.search.limits import measured_excesses
 from dse.search.samplers import SAMPLERS
 from dse.search.seeds import derive_seed
 from dse.search.suggest import SearchSpace
-from studies import OBJECTIVES, Evaluation, State, Study
+from studies import OBJECTIVES, Evaluation, Measurement, State, Study
 
 # What these attributes hold is in the trial's parameters already.
 _REPEATED = ("tpe:relative_params", "gp:relative_params", "constraints:", "fixed_params")
 _STATES = {
     State.COMPLETE: TrialState.COMPLETE,
-    State.STOPPED: TrialState.PRUNED,
+    # Complete, with the accuracy that the training was expected to end with: pruned trials teach Optuna's samplers
+    # nothing in studies with several objectives (NSGA-II and GP leave them out, TPE ranks them last without a value).
+    State.STOPPED: TrialState.COMPLETE,
     State.SKIPPED: TrialState.PRUNED,
     State.FAILED: TrialState.FAIL,
     State.RUNNING: TrialState.RUNNING,
@@ -147,7 +149,13 @@ def directions_of(study: Study) -> list[StudyDirection]:
 
 
 def values_of(evaluation: Evaluation, study: Study) -> list[float]:
-    """The objectives' values on the validation split in the order of the study; NaN where one was not measured."""
+    """The objectives' values on the validation split in the order of the study; NaN where one was not measured.
+
+    Of a stopped trial, those that it was expected to end with.
+    """
+    if evaluation.state is State.STOPPED and evaluation.expected_accuracy is not None:
+        expected = Measurement("validation", "accuracy", evaluation.seed, evaluation.expected_accuracy)
+        evaluation = replace(evaluation, measurements=(expected,))
     return [float(OBJECTIVES[name].read(evaluation)) for name in study.objectives.names]
 
 

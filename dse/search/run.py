@@ -16,6 +16,7 @@ from dse.search.mirror import Mirror
 from dse.search.prepare import Prepared, TraceStudy, prepare
 from dse.search.progress import OnProgress, Progress, Watch
 from dse.search.proposer import Proposer
+from dse.search.reachable import check_reachable
 from dse.search.record import Record
 from studies import Evaluation, State, Study, StudyResults, StudyStore
 
@@ -79,7 +80,7 @@ def _reference(
     trained = baseline(study, data_root, ("validation",))
     if trained.state is not State.COMPLETE or trained.workload is None:
         raise StudyAborted(f"study {study.name!r}: the uncompressed network could not be trained: {trained.reason}")
-    prepared.gate(trained.workload).check_reachable("constraints, under the activity of the uncompressed network")
+    check_reachable(prepared.gate(trained.workload), "constraints, under the activity of the uncompressed network")
     store.create(study)
     store.add(study.name, trained)
     return trained

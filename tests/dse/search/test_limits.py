@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cost_models import CostReport, InputError, estimate, load_hardware
 from dse.search.limits import CostGate, in_units, quiet
+from dse.search.reachable import check_reachable
 from dse.search.suggest import SearchSpace
 from studies import Choices, DesignSpace
 from tests.dse.search.synthetic import DENSITIES, WORKLOAD
@@ -46,11 +47,11 @@ def test_the_smallest_reachable_cost_is_the_smallest_of_all_configurations(cost:
 def test_an_impossible_limit_is_named_with_the_smallest_reachable_value() -> None:
     smallest = in_units("memory_bytes", min(brute_force("memory_bytes")))
     with pytest.raises(InputError, match=f"memory_bytes is 10 B, but the smallest .* is {smallest}"):
-        gate(memory_bytes=10.0).check_reachable("constraints")
+        check_reachable(gate(memory_bytes=10.0), "constraints")
 
 
 def test_the_smallest_reachable_value_itself_is_a_possible_limit() -> None:
-    gate(memory_bytes=min(brute_force("memory_bytes"))).check_reachable("constraints")
+    check_reachable(gate(memory_bytes=min(brute_force("memory_bytes"))), "constraints")
 
 
 def test_a_configuration_fits_when_every_cost_is_at_most_its_limit() -> None:
@@ -88,7 +89,7 @@ def test_a_workload_without_spikes_is_never_dearer() -> None:
 
 def test_time_steps_can_be_limited() -> None:
     judge = gate(time_steps=1.0)
-    judge.check_reachable("constraints")
+    check_reachable(judge, "constraints")
     assert {SMALL.configuration_at(row).time_steps for row in EVERY_ROW[judge.fits(EVERY_ROW)]} == {1}
 
 
