@@ -142,18 +142,18 @@ def learn_forecasts(
     leave-one-out error, which also gives the spread. With few curves the t distribution has few degrees of freedom and
     the optimism is wide.
     """
-    count, epochs = curves.shape
+    count, epochs = len(curves), int(curves.shape[1])
     if count < FEWEST_CURVES:
-        return (None,) * max(epochs - 1, 0)
-    ends = log_error(curves[:, -1])
+        return (None,) * (epochs - 1)
+    ends: FloatArray = log_error(curves[:, -1])
     varying = known.std(axis=0) > 1e-9
     # A feature in which the finished trials do not differ says nothing about a trial that differs in it.
     strange = bool((np.abs(new - known[0])[~varying] > 1e-9).any())
+    if strange:
+        return (None,) * (epochs - 1)
     return tuple(
-        None
-        if strange
-        else _forecast(log_error(curves[:, : epoch + 1]), ends, known[:, varying], new[varying], optimism)
-        for epoch in range(epochs - 1)
+        _forecast(log_error(curves[:, :epoch]), ends, known[:, varying], new[varying], optimism)
+        for epoch in range(1, epochs)
     )
 
 

@@ -36,7 +36,7 @@ MOST_BASELINE_STEPS = 4
 class Job:
     """Plain values that a worker needs for one evaluation; ``splits`` are those on which the network is measured.
 
-    With ``curve`` the validation accuracy is measured at the end of every epoch; ``stopping`` may then end the training.
+    With ``curve`` the validation accuracy is measured at the end of every epoch; ``stopping`` may then end it all.
     """
 
     study: Study

@@ -99,9 +99,7 @@ def read_evaluations(
             key: tuple(map(_measurement, own))
             for key, own in rows(MeasurementRow, _MEASUREMENT, "split", "metric", "seed")
         },
-        curves={
-            key: tuple(value for (value,) in own) for key, own in rows(CurvePointRow, ("accuracy",), "epoch")
-        },
+        curves={key: tuple(value for (value,) in own) for key, own in rows(CurvePointRow, ("accuracy",), "epoch")},
         workloads={
             row.id: Workload.from_dict(json.loads(row.structure))
             for row in session.scalars(select(WorkloadRow).where(WorkloadRow.study_id == study_id))

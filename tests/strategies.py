@@ -157,6 +157,8 @@ def evaluations(draw: st.DrawFn, trial: int | None = None, state: State | None =
         reason="" if complete else draw(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)),
         seconds=draw(st.floats(0.0, 1e6)),
         optuna_attributes=draw(attributes),
+        curve=tuple(draw(st.lists(shares, max_size=4))),
+        expected_accuracy=draw(shares) if state is State.STOPPED else None,
     )
 
 
@@ -204,7 +206,13 @@ studies = st.builds(
         validation_fraction=st.floats(0.01, 0.99),
         samples_per_epoch=st.none() | st.integers(1, 10**6),
     ),
-    search=st.builds(Search, trials=st.integers(1, 999), workers=st.integers(1, 8), options=attributes),
+    search=st.builds(
+        Search,
+        trials=st.integers(1, 999),
+        workers=st.integers(1, 8),
+        early_stopping=st.booleans(),
+        options=attributes,
+    ),
     seed=seeds,
 )
 fronts = st.builds(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,6 +30,16 @@ from studies import OBJECTIVES, cost_value
 LISTED_SPACE = 100_000
 _DRAWS = 200
 _WEIGHING_ROUNDS = 40
+
+
+@dataclass(frozen=True)
+class _LayerChoices:
+    """All choices of one layer: index rows that differ in its ``own`` parameters only, and what they cost alone."""
+
+    layer: Layer
+    own: list[int]
+    rows: Indices
+    costs: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,18 +128,17 @@ class CostGate:
         return rows
 
     def _cheapest_by_time_steps(self, weights: Mapping[str, float]) -> Iterator[Indices]:
-        for row, layers in self._layer_choices:
-            for own, rows, alone in layers:
-                missing = tuple(name for name in weights if name not in alone)
-                if missing:
-                    alone |= self.totals(rows, missing, self.space.workload[_layer_of(self.space, own)])
-                row = row.copy()
-                row[own] = rows[int(np.argmin(_weighted(alone, weights)))][own]
+        for start, layers in self._layer_choices:
+            row = start.copy()
+            for layer in layers:
+                missing = tuple(name for name in weights if name not in layer.costs)
+                layer.costs.update(self.totals(layer.rows, missing, layer.layer) if missing else {})
+                row[layer.own] = layer.rows[int(np.argmin(_weighted(layer.costs, weights))), layer.own]
             yield row
 
     @cached_property
-    def _layer_choices(self) -> list[tuple[Indices, list[tuple[list[int], Indices, dict[str, NDArray[np.float64]]]]]]:
-        """For every number of time steps: its row, and for each layer its parameters, all their choices, their costs."""
+    def _layer_choices(self) -> list[tuple[Indices, list[_LayerChoices]]]:
+        """For every number of time steps: an index row with it, and the choices of each layer."""
         free = self.space.free
         steps = next((index for index, parameter in enumerate(free) if parameter.layer is None), None)
         found = []
@@ -145,7 +154,7 @@ class CostGate:
                 options = np.array(list(itertools.product(*(range(len(free[i].values)) for i in own))), dtype=np.intp)
                 rows = np.repeat(row[None, :], len(options), axis=0)
                 rows[:, own] = options
-                layers.append((own, rows, dict[str, NDArray[np.float64]]()))
+                layers.append(_LayerChoices(layer, own, rows))
             found.append((row, layers))
         return found
 
@@ -199,10 +208,6 @@ def in_units(name: str, value: float) -> str:
     """A cost as people read it: ``61.3 KiB``, ``4.2 µJ``; counts as they are."""
     unit = OBJECTIVES[name].unit
     return f"{value:g}" if unit in ("count", "share") else format_quantity(value, unit)
-
-
-def _layer_of(space: SearchSpace, own: list[int]) -> str:
-    return str(space.free[own[0]].layer)
 
 
 def _weighted(costs: Mapping[str, NDArray[np.float64]], weights: Mapping[str, float]) -> NDArray[np.float64]:

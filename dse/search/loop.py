@@ -160,7 +160,7 @@ class SearchLoop:
         self._give_up_on_repeated_failure(self.record.trials[number])
 
     def _judged(self, result: Evaluation) -> Evaluation:
-        """A complete trial must have a finite value for every objective; a stopped one is priced as it was asked for."""
+        """A complete trial must have a finite value for every objective; a stopped one gets its estimated cost."""
         if result.state is State.STOPPED:
             return replace(result, cost=estimate(self.gate.workload, result.asked, self.gate.hardware))
         if result.state is not State.COMPLETE:

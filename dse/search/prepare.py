@@ -33,7 +33,8 @@ class Prepared:
 def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None) -> Prepared:
     """Check a study against its network and its hardware; raise :class:`InputError` for the first thing that is wrong.
 
-    A limit that no configuration of the space can keep, whatever its activity, is explained: the smallest reachable, the layers that bind.
+    A limit that no configuration of the space can keep, whatever its activity, is explained: the smallest reachable
+    value and the layers that bind.
     """
     SAMPLERS[study.search.sampler](study, study.seed)
     hardware = load_hardware(study.hardware)

@@ -129,4 +129,3 @@ def _explained(gate: CostGate, conflict: Conflict) -> str:
         f"{gate.hardware.name} is {conflict.factor:.3g} times the limits, with {' and '.join(nearest)}{lower}; raise "
         "one of them or widen the space"
     )
-

@@ -58,7 +58,9 @@ class EarlyStopping:
         names = [name for name in front.objectives if OBJECTIVES[name].is_cost]
         asked = self._costs(estimate(self.gate.workload, configuration, self.gate.hardware), names)
         least = asked * self._favourable(names, known)
-        cheaper = [member for member in front if member.cost is not None and (self._costs(member.cost, names) <= least).all()]
+        cheaper = [
+            member for member in front if member.cost is not None and (self._costs(member.cost, names) <= least).all()
+        ]
         return max(cheaper, key=_accuracy, default=None)
 
     def _favourable(self, names: list[str], known: Sequence[Evaluation]) -> NDArray[np.float64]:

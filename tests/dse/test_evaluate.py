@@ -10,6 +10,7 @@ import torch
 
 from cost_models import Configuration, InputError, Workload
 from dse.compression import compress, layer_weights, settle
+from dse.early_stopping import Forecast, StoppingRule
 from dse.evaluate import Job, baseline, evaluate, trace_study
 from dse.networks import build_network
 from dse.pruning import MagnitudePruning
@@ -48,6 +49,25 @@ def test_the_same_seed_gives_the_same_measurements_and_another_seed_others(study
     assert first.measurements == again.measurements
     assert first.workload == again.workload
     assert first.workload != other.workload
+
+
+def test_watching_the_curve_changes_nothing_and_its_end_is_the_accuracy_of_the_finished_network(study: Study) -> None:
+    configuration = asked(trace_study(study))
+    plain, watched = (evaluate(Job(study, configuration, 3, 0, curve=curve)) for curve in (False, True))
+    assert watched.measurements == plain.measurements
+    assert watched.workload == plain.workload
+    assert not plain.curve
+    assert len(watched.curve) == 2
+    assert watched.curve[-1] == watched.value("validation")
+
+
+def test_a_training_that_cannot_reach_what_is_needed_ends_after_its_first_epoch(study: Study) -> None:
+    hopeless = Forecast(0.0, (0.5,), 0.0, 0.0, (0.0,), ((0.0,),))
+    rule = StoppingRule(needed=0.999, rival=0, epochs=2, forecasts=(hopeless,))
+    evaluation = evaluate(Job(study, asked(trace_study(study)), 3, 1, curve=True, stopping=rule))
+    assert evaluation.state is State.STOPPED
+    assert len(evaluation.curve) == 1
+    assert "trial 0 has 99.9% at no more cost" in evaluation.reason
 
 
 def test_the_test_split_is_measured_only_when_it_is_asked_for(study: Study) -> None:
