@@ -7,7 +7,8 @@ from functools import partial
 
 from cost_models.bits import check_bits
 from cost_models.errors import InputError, check_count
-from cost_models.memory import DEFAULT_FORMATS, STORAGE_FORMATS, FormatBits, relative_index_bits
+from cost_models.hardware import HardwareProfile
+from cost_models.memory import DEFAULT_FORMATS, STORAGE_FORMATS, FormatBits, check_formats, relative_index_bits
 from cost_models.registry import unknown_name
 
 EXECUTIONS = ("cheapest", "sparse", "dense")
@@ -18,9 +19,10 @@ WEIGHT_TABLES = ("scale", "channel scale", "codebook", "none")
 class Conventions:
     """The accounting in force.
 
-    Memory: ``storage_formats``, of which the cheapest is taken for each layer (name one to fix it); ``index_bits`` of
-    the relative index (None: the best width for each layer); ``weight_table`` beside weights narrower than 32 bits: one
-    "scale" for the layer, one for each output "channel scale", a "codebook" of 2^b values, or "none", each entry of
+    Memory: ``storage_formats``, of which the cheapest is taken for each layer (name one to fix it; None: those of the
+    hardware profile, else :data:`cost_models.memory.DEFAULT_FORMATS`); ``index_bits`` of the relative index (None: the
+    best width for each layer); ``weight_table`` beside weights narrower than 32 bits: one "scale" for the layer, one
+    for each output "channel scale", a "codebook" of 2^b values, or "none", each entry of
     ``table_bits``; ``parameter_bits`` of biases and of the affine parameters of norms; ``fold_norms``: a norm behind a
     layer costs only the shift that folding leaves, and nothing where the layer has a bias that takes it;
     ``partial_sum_bits``: width of a buffer with one partial sum for each neuron, counted with the membranes (0: none;
@@ -31,7 +33,7 @@ class Conventions:
     energy; "sparse" runs every pruned layer sparse, as a chip built for sparse layers does; "dense" skips no weight.
     """
 
-    storage_formats: tuple[str, ...] = DEFAULT_FORMATS
+    storage_formats: tuple[str, ...] | None = None
     index_bits: int | None = None
     weight_table: str = "scale"
     table_bits: int = 32
@@ -42,11 +44,8 @@ class Conventions:
     execution: str = "cheapest"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "storage_formats", tuple(self.storage_formats))
-        if not self.storage_formats:
-            raise InputError("storage_formats is empty; name at least one storage format")
-        for name in self.storage_formats:
-            STORAGE_FORMATS[name]
+        if self.storage_formats is not None:
+            object.__setattr__(self, "storage_formats", check_formats("storage_formats", self.storage_formats))
         if self.index_bits is not None:
             check_count("index_bits", self.index_bits, at_least=1)
         for count in ("table_bits", "parameter_bits", "partial_sum_bits"):
@@ -56,6 +55,10 @@ class Conventions:
             raise InputError(unknown_name("execution", self.execution, EXECUTIONS))
         if self.weight_table not in WEIGHT_TABLES:
             raise InputError(unknown_name("weight table", self.weight_table, WEIGHT_TABLES))
+
+    def formats_on(self, hardware: HardwareProfile) -> tuple[str, ...]:
+        """The storage formats that are compared on this hardware."""
+        return self.storage_formats or hardware.storage_formats or DEFAULT_FORMATS
 
     def format_bits(self, name: str) -> FormatBits:
         """The function that counts the bits of a storage format under these conventions."""

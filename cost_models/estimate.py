@@ -142,24 +142,31 @@ def _chunks(
             f"network {workload.network!r} has {layers} compressible ones"
         )
     step = max(1, _CHUNK // max(1, layers))
+    columns = layer_columns(workload)
     for start in range(0, len(batch), step):
         part = slice(start, start + step)
-        yield part, *_costs(workload, batch[part], hardware, conventions)
+        yield part, *_costs(workload, *columns, batch[part], hardware, conventions)
 
 
 def _costs(
-    workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile, conventions: Conventions
+    workload: Workload,
+    whole: LayerColumns,
+    whole_others: LayerColumns,
+    batch: ConfigurationBatch,
+    hardware: HardwareProfile,
+    conventions: Conventions,
 ) -> tuple[_Rows, _Rows]:
-    whole, whole_others = columns, other_columns = layer_columns(workload)
+    columns, other_columns = whole, whole_others
+    formats = conventions.formats_on(hardware)
     proposal = _proposal(whole, batch)
     if batch.channel is not None:
         columns, other_columns, ratio, lost = remove_channels(workload, batch, whole, whole_others)
         proposal = replace(proposal, pruning_ratio=ratio, lost_weights=lost)
     operations = all_operations(columns, proposal)
-    storage = layer_storage(columns, operations.kept, proposal, conventions)
+    storage = layer_storage(columns, operations.kept, proposal, formats, conventions)
     wide: Flags = np.logical_and.reduce(proposal.wide, axis=0)
     fixed = _unbudgeted(other_columns, np.ones(1), np.ones(1, dtype=np.bool_))
-    fixed_storage = layer_storage(other_columns, other_columns.weights, fixed, conventions)
+    fixed_storage = layer_storage(other_columns, other_columns.weights, fixed, ("dense",), conventions)
     bits = sum_rows(storage.bits) + sum_rows(fixed_storage.bits)
     resident = bits <= 8.0 * hardware.sram.capacity_bytes
     energy, latency = energy_and_latency(columns, operations, storage, proposal, resident, hardware, conventions)

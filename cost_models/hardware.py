@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cost_models.errors import InputError
+from cost_models.memory import check_formats
 from cost_models.profile_reader import Constant, TableReader
 from cost_models.registry import unknown_name
 from cost_models.sparse_execution import AreaModel, SparseSupport
@@ -73,6 +74,7 @@ class HardwareProfile:
 
     ``weight_reads`` is "pass" where a weight is fetched from on-chip memory once for each pass over a layer (weights
     are reused across positions) and "operation" where every operation fetches its weight (event-driven chips).
+    ``storage_formats`` are those that the chip reads (empty: it does not matter, any of the usual ones).
     """
 
     name: str
@@ -88,6 +90,7 @@ class HardwareProfile:
     dram: MemoryLevel
     sparse: SparseSupport
     weight_reads: str = "pass"
+    storage_formats: tuple[str, ...] = ()
     constants: tuple[Constant, ...] = ()
 
 
@@ -134,6 +137,7 @@ def parse_hardware(text: str, *, where: str) -> HardwareProfile:
     weight_reads = top.choice("weight_reads", _WEIGHT_READS, default="pass")
     compute, floating, neuron = top.table("compute"), top.table("float"), top.table("neuron")
     memory = top.table("memory")
+    formats = memory.names("storage_formats")
     profile = HardwareProfile(
         name=name,
         description=description,
@@ -154,6 +158,7 @@ def parse_hardware(text: str, *, where: str) -> HardwareProfile:
         dram=_level(memory.table("dram")),
         sparse=_sparse(top.table("sparse")),
         weight_reads=weight_reads,
+        storage_formats=check_formats(f"{where}: memory.storage_formats", formats) if formats else (),
         constants=tuple(top.constants),
     )
     top.refuse_unread()

@@ -71,10 +71,11 @@ def stored_widths(bits: Numbers) -> Numbers:
     return np.where(bits == TERNARY, 2.0, bits)
 
 
-def layer_storage(columns: LayerColumns, kept: Numbers, proposal: Proposal, conventions: Conventions) -> Storage:
-    """The cheapest of the allowed formats for each layer and configuration, and the membrane beside it."""
+def layer_storage(
+    columns: LayerColumns, kept: Numbers, proposal: Proposal, names: tuple[str, ...], conventions: Conventions
+) -> Storage:
+    """The cheapest of the formats ``names`` for each layer and configuration, and the membrane beside it."""
     width = stored_widths(proposal.weight_bits)
-    names = conventions.storage_formats
     lost = proposal.lost_weights
     if lost is not None:
         names = (*(name for name in names if name != "channel"), "channel")
@@ -92,7 +93,7 @@ def layer_storage(columns: LayerColumns, kept: Numbers, proposal: Proposal, conv
         better = data + index < best_data + best_index
         best_data, best_index = np.where(better, data, best_data), np.where(better, index, best_index)
         chosen = np.where(better, number, chosen)
-    assert best_data is not None  # Conventions allows no empty tuple
+    assert best_data is not None  # there is at least one name
     parameters = columns.folded_parameters if conventions.fold_norms else columns.other_parameters
     membrane_width = stored_widths(proposal.membrane_bits)
     return Storage(

@@ -8,14 +8,15 @@ know where they belong.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from cost_models.registry import Registry
+from cost_models.errors import InputError
+from cost_models.registry import Registry, unknown_name
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
 BitsPair: TypeAlias = tuple[Numbers, Numbers]
@@ -162,3 +163,13 @@ STORAGE_FORMATS: Registry[FormatBits] = Registry(
 DEFAULT_FORMATS = ("dense", "bitmap", "relative index", "csr")
 #: Formats that any pattern of zeros fits.
 UNSTRUCTURED_FORMATS = ("bitmap", "relative index", "csr", "csc", "run length")
+
+
+def check_formats(where: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The names as a tuple if each is a storage format and there is one at least; :class:`InputError` otherwise."""
+    if not names:
+        raise InputError(f"{where} is empty; name at least one storage format")
+    for name in names:
+        if name not in STORAGE_FORMATS:
+            raise InputError(f"{where}: " + unknown_name("storage format", name, STORAGE_FORMATS))
+    return tuple(names)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from cost_models.channel_removal import remove_channels
 from cost_models.configuration import Configuration
-from cost_models.operations import kept_weights
+from cost_models.configuration_batch import ConfigurationBatch
+from cost_models.operations import kept_weights, layer_columns
 from cost_models.registry import Registry
 from cost_models.workload import Layer, Workload
 
@@ -17,12 +19,20 @@ def _passes(layer: Layer, configuration: Configuration) -> int:
     return 1 if layer.static_input else configuration.time_steps
 
 
-def _kept(layer: Layer, configuration: Configuration) -> float:
-    """MACs of one pass with the kept weights."""
-    if not layer.compressible:
-        return float(layer.macs)
-    ratio = configuration[layer.name].pruning_ratio
-    return float(kept_weights(layer.weights, ratio)) * layer.positions + layer.product_macs  # type: ignore[arg-type]
+def _left(workload: Workload, configuration: Configuration) -> Iterator[tuple[Layer, float, float]]:
+    """Each layer with the MACs of one pass over its kept weights and its neurons, without removed channels."""
+    batch = ConfigurationBatch.of(workload, [configuration])
+    columns, others = layer_columns(workload)
+    ratio = batch.pruning_ratio.T
+    if batch.channel is not None:
+        columns, others, ratio, _ = remove_channels(workload, batch, columns, others)
+    kept = kept_weights(columns.weights, ratio)
+    for part, own, weights in (
+        (columns, workload.compressible, kept),
+        (others, [layer for layer in workload.layers if not layer.compressible], others.weights),
+    ):
+        macs = weights * part.positions + part.product_macs
+        yield from zip(own, macs[:, 0].tolist(), part.neurons[:, 0].tolist(), strict=True)
 
 
 def dense_macs(workload: Workload, configuration: Configuration) -> float:
@@ -37,14 +47,14 @@ def kept_dense_flops(workload: Workload, configuration: Configuration) -> float:
     one membrane update is one operation. What its mask predictor costs is not counted: our pruning has none.
     """
     steps = configuration.time_steps
-    return sum((_kept(layer, configuration) + layer.neurons) * steps for layer in workload.layers)
+    return sum((macs + neurons) * steps for _, macs, neurons in _left(workload, configuration))
 
 
 def effective_macs(workload: Workload, configuration: Configuration) -> float:
     """NeuroBench's effective MACs: kept weights times non-zero inputs where the input is not binary."""
     return sum(
-        _kept(layer, configuration) * layer.input_density * _passes(layer, configuration)
-        for layer in workload.layers
+        macs * layer.input_density * _passes(layer, configuration)
+        for layer, macs, _ in _left(workload, configuration)
         if not layer.spiking_input
     )
 
@@ -52,8 +62,8 @@ def effective_macs(workload: Workload, configuration: Configuration) -> float:
 def effective_acs(workload: Workload, configuration: Configuration) -> float:
     """NeuroBench's effective ACs, the synaptic operations: kept weights times spikes."""
     return sum(
-        _kept(layer, configuration) * layer.input_density * _passes(layer, configuration)
-        for layer in workload.layers
+        macs * layer.input_density * _passes(layer, configuration)
+        for layer, macs, _ in _left(workload, configuration)
         if layer.spiking_input
     )
 

@@ -124,6 +124,16 @@ class TableReader:
             raise InputError(f"{self._key(key)} is missing; write {{ value = true or false, source = ... }}")
         return bool(entry["value"])
 
+    def names(self, key: str) -> tuple[str, ...]:
+        """An optional list of words ``{ value = ["...", ...], source }``; empty where it is left out."""
+        entry = self._entry(key, ("value", "source"))
+        if entry is None:
+            return ()
+        value = entry["value"]
+        if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+            raise InputError(f"{self._key(key)}.value is {value!r}; it is a list of at least one name")
+        return tuple(value)
+
     def points(self, key: str) -> tuple[tuple[float, float], ...]:
         """An optional measured curve ``{ value = [[pruning_ratio, speedup], ...], source }``, rising in both."""
         entry = self._entry(key, ("value", "source"))

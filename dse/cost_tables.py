@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dse.console import UNKNOWN, PlainTable, heading, human
+from dse.console import UNKNOWN, PlainTable, count, heading, human
 
 if TYPE_CHECKING:
     from dse.network_cost import Priced
@@ -38,6 +38,8 @@ def priced_view(priced: Priced, input_shape: Sequence[int]) -> Iterator[str | Pl
     yield cost_table(f"{report.network} on {report.hardware}, input {shape}, {steps}", report.to_dict())
     parts = "weights, index and membranes" if report.total.neurons else "weights and index"
     yield f"Memory in all: {human('memory_bytes', report.total.memory_bytes)} ({parts})."
+    counted = ", ".join(f"{name} {count(value)}" for name, value in priced.counts.items() if value)
+    yield f"As published work counts operations: {counted}."
     if priced.activity:
         yield f"Activity: {priced.activity}."
     for operation in priced.unpriced:
@@ -52,8 +54,15 @@ def break_even_view(document: Mapping[str, Any], activity: str) -> Iterator[str 
         [layer["name"], _ratio(layer["speed"]), *(_ratio(layer["storage"][name]) for name in formats)]
         for layer in document["layers"]
     ]
+    on_spikes = [layer for layer in document["layers"] if layer["spiking"]]
     yield f"{document['network']} on {document['hardware']}, {document['weight_bits']:g}-bit weights"
     yield PlainTable("Pruning ratio from which zeros pay, in time and in storage by format", columns, rows)
+    if on_spikes:
+        steps: int = document["time_steps"]
+        title = f"Where spikes over {steps} steps take no more energy than {steps.bit_length()}-bit activations once"
+        columns = {"layer": "left", "spike rate up to": "right", "at its own rate up to T": "right"}
+        own = [[one["name"], _rate(one["spiking"]["spike_rate"]), _steps(one["spiking"])] for one in on_spikes]
+        yield PlainTable(title, columns, own)
     against = document["spiking_against_dense"]
     if against is None:
         return
@@ -82,6 +91,14 @@ def hardware_view(document: Mapping[str, Any]) -> Iterator[str | PlainTable]:
 
 def _ratio(value: float | None) -> str:
     return "never" if value is None else human("pruning_ratio", value)
+
+
+def _rate(value: float | None) -> str:
+    return "never" if value is None else "any" if value >= 1 else f"{value:.3f}"
+
+
+def _steps(spiking: Mapping[str, Any]) -> str:
+    return str(spiking["most_time_steps"]) if spiking["most_time_steps"] else "never"
 
 
 def _cell(layer: Mapping[str, Any], name: str) -> str:

@@ -37,9 +37,21 @@ def cost(
     time_steps: TimeSteps = None,
     spike_rate: SpikeRate = None,
     hardware: Hardware = None,
+    storage_formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--storage-format",
+            metavar="NAME",
+            help="Storage of every layer; repeated: the cheapest of these. Default: the profile's or the usual.",
+        ),
+    ] = None,
+    fold_norms: Annotated[
+        bool, typer.Option("--fold-norms", help="Batch norms are folded into the layers before them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """What a network costs under a compression, layer by layer: no training, no database."""
+    from cost_models import Conventions
     from dse.budget_file import read_budget
     from dse.network_cost import Compression, network_workload, parse_shape, price
 
@@ -47,11 +59,14 @@ def cost(
     budget = read_budget(budget_file) if budget_file is not None else None
     shape = parse_shape(input_shape) if input_shape else budget.input_shape if budget else None
     workload = network_workload(network, shape, classes)
-    priced = price(workload, compression, budget=budget, spike_rate=spike_rate, hardware=hardware)
+    conventions = Conventions(tuple(storage_formats) if storage_formats else None, fold_norms=fold_norms)
+    priced = price(
+        workload, compression, budget=budget, spike_rate=spike_rate, hardware=hardware, conventions=conventions
+    )
     if priced.warning:
         print(f"dse: warning: {priced.warning}", file=sys.stderr)
     if as_json:
-        return print_json({**priced.report.to_dict(), "activity": priced.activity, "unpriced": list(priced.unpriced)})
+        return print_json(priced.to_dict())
     from dse.cost_tables import priced_view
 
     print_out(*priced_view(priced, workload.input_shape))
@@ -84,7 +99,7 @@ def break_even(
     configuration = Compression(weight_bits=width, membrane_bits=8, time_steps=time_steps).configuration(workload)
     workload, activity = with_activity(workload, spike_rate, {})
     against = spiking_against_dense(workload, configuration, profile)
-    document = break_even_document(workload, profile, width, against)
+    document = break_even_document(workload, profile, configuration, width, against)
     if as_json:
         return print_json(document)
     from dse.cost_tables import break_even_view

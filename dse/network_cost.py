@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cost_models import (
+    OPERATION_CONVENTIONS,
     Configuration,
+    Conventions,
     CostReport,
     HardwareProfile,
     InputError,
@@ -22,6 +24,7 @@ from dse.options import DEFAULT_HARDWARE
 
 #: Time steps of a spiking network where nothing else is said; the same as in a study's design space.
 DEFAULT_TIME_STEPS = 4
+_DEFAULT_CONVENTIONS = Conventions()
 ASSUMED = "every neuron is taken to spike in every time step, an upper bound; --spike-rate R sets another rate"
 
 
@@ -55,12 +58,25 @@ class Compression:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A cost report with what it rests on: the activity in words, operations without a price, and a warning if any."""
+    """A cost report with what it rests on: the activity in words, operations without a price, and a warning if any.
+
+    ``counts`` are the operations as published work counts them, by the name of the convention.
+    """
 
     report: CostReport
+    counts: Mapping[str, float]
     activity: str
     unpriced: tuple[str, ...]
     warning: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The shape of ``dse cost --json``."""
+        return {
+            **self.report.to_dict(),
+            "operation_counts": dict(self.counts),
+            "activity": self.activity,
+            "unpriced": list(self.unpriced),
+        }
 
 
 def price(
@@ -70,6 +86,7 @@ def price(
     budget: Budget | None = None,
     spike_rate: float | None = None,
     hardware: str | None = None,
+    conventions: Conventions = _DEFAULT_CONVENTIONS,
 ) -> Priced:
     """The cost of ``workload`` under one compression for all layers, or under a budget.
 
@@ -96,8 +113,10 @@ def price(
                 "--input and --classes say what it is built for"
             )
     workload, activity = with_activity(workload, spike_rate, densities)
-    report = estimate(workload, configuration, load_hardware(hardware or DEFAULT_HARDWARE))
-    return Priced(report, activity, workload.unpriced, warning)
+    profile = load_hardware(hardware or DEFAULT_HARDWARE)
+    report = estimate(workload, configuration, profile, conventions=conventions)
+    counts = {name: count(workload, configuration) for name, count in OPERATION_CONVENTIONS.items()}
+    return Priced(report, counts, activity, workload.unpriced, warning)
 
 
 def with_activity(workload: Workload, spike_rate: float | None, densities: Mapping[str, float]) -> tuple[Workload, str]:
@@ -158,15 +177,35 @@ def spiking_against_dense(
 
 
 def break_even_document(
-    workload: Workload, hardware: HardwareProfile, weight_bits: float, against: SpikingAgainstDense | None
+    workload: Workload,
+    hardware: HardwareProfile,
+    configuration: Configuration,
+    weight_bits: float,
+    against: SpikingAgainstDense | None,
 ) -> dict[str, Any]:
-    """The shape of ``dse break-even --json``; a ratio is null where sparsity never pays."""
-    rows: tuple[LayerBreakEven, ...] = break_even(workload, hardware, weight_bits=weight_bits)
+    """The shape of ``dse break-even --json``; a ratio is null where sparsity never pays.
+
+    ``spiking`` of a layer is its comparison with the same layer on ceil(log2(T + 1))-bit activations, null where its
+    input is not spikes; a spike rate of null says that spikes never pay, 1 that they always do.
+    """
+    rows: tuple[LayerBreakEven, ...] = break_even(
+        workload, hardware, weight_bits=weight_bits, membrane_bits=8, time_steps=configuration.time_steps
+    )
     return {
         "network": workload.network,
         "hardware": hardware.name,
         "weight_bits": weight_bits,
-        "layers": [{"name": row.layer, "speed": row.speed, "storage": dict(row.storage)} for row in rows],
+        "time_steps": configuration.time_steps,
+        "layers": [
+            {
+                "name": row.layer,
+                "speed": row.speed,
+                "storage": dict(row.storage),
+                "spiking": row.spiking
+                and {"spike_rate": row.spiking.spike_rate, "most_time_steps": row.spiking.most_time_steps},
+            }
+            for row in rows
+        ],
         "spiking_against_dense": None
         if against is None
         else {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cost_models import (
+    OPERATION_CONVENTIONS,
     Configuration,
     ConfigurationBatch,
     CostReport,
@@ -130,6 +131,19 @@ def test_inputs_of_removed_channels_are_not_among_those_that_are_there() -> None
         for layer, ratio in zip(workload.compressible, (0.25, 0.5, 0.0, 0.0), strict=True)
     )
     assert live_input_shares(workload, Configuration(budgets)) == {"0": 1.0, "3": 0.75, "7": 0.5, "9": 1.0}
+
+
+def test_published_counts_are_those_of_the_network_that_is_left() -> None:
+    names = ("kept-dense FLOPs", "effective MACs", "SynOps")
+    workload, small = spiking(16, 32, 64), spiking(12, 16, 16)
+    ratios = (0.25, 0.5, 0.75, 0.0)
+    budgets = tuple(
+        LayerBudget(layer.name, ratio, 8, 8 if layer.neurons else None, "channel")
+        for layer, ratio in zip(workload.compressible, ratios, strict=True)
+    )
+    for name in names:
+        count = OPERATION_CONVENTIONS[name]
+        assert count(workload, Configuration(budgets, 3)) == count(small, Configuration.uniform(small, time_steps=3))
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,11 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from cost_models import InputError, hardware_names, load_hardware
+from cost_models import (
+    Configuration,
+    Conventions,
+    InputError,
+    Layer,
+    Workload,
+    estimate,
+    hardware_names,
+    load_hardware,
+)
 from cost_models import hardware as hardware_module
 
 PROFILES = Path(hardware_module.__file__).parent / "profiles"
 TEXT = (PROFILES / "edge_asic_45nm.toml").read_text(encoding="utf-8")
+FORMATS = '[memory]\nstorage_formats = { value = ["bitmap"], source = "ours: its decoder" }\n'
 
 
 @pytest.mark.parametrize("name", hardware_names())
@@ -38,6 +48,8 @@ def test_units_are_converted() -> None:
         ("[neuron]", "[neurone]", "neurone.*did you mean 'neuron'"),
         ("bits = 8\n", 'bits = "8"\n', "multiply.0..bits"),
         ('width_rule = "interpolate"', 'width_rule = "guess"', "width_rule is 'guess'"),
+        ("[memory.dram]", FORMATS.replace("bitmap", "bitmp") + "[memory.dram]", "memory.storage_formats.*'bitmap'"),
+        ("[memory.dram]", FORMATS.replace('["bitmap"]', "3") + "[memory.dram]", "memory.storage_formats.value is 3"),
         ("[sparse]\n", "[sparse]\nclock_ratio = 0.9\n", "not valid TOML|sparse.clock_ratio"),
         ("value = 0.9, unit", "value = 1.9, unit", "at most 1"),
         ("{ value = true, source", '{ value = "yes", source', "sparse.zero_weights"),
@@ -55,6 +67,17 @@ def test_an_own_profile_is_read_by_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(TEXT.replace('name = "edge_asic_45nm"', 'name = "mine"'), encoding="utf-8")
     assert load_hardware(path).name == "mine"
+
+
+def test_a_chip_that_reads_one_storage_format_gets_every_layer_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT.replace("[memory.dram]", FORMATS + "[memory.dram]"), encoding="utf-8")
+    workload = Workload("one", (100,), (Layer("fc", "linear", (100, 100)),))
+    pruned = Configuration.uniform(workload, pruning_ratio=0.99, weight_bits=8)
+    assert estimate(workload, pruned, load_hardware(path))["fc"].storage_format == "bitmap"
+    assert estimate(workload, pruned, load_hardware("edge_asic_45nm"))["fc"].storage_format != "bitmap"
+    csr = Conventions(("csr",))
+    assert estimate(workload, pruned, load_hardware(path), conventions=csr)["fc"].storage_format == "csr"
 
 
 def test_a_misspelt_name_is_met_with_the_nearest() -> None:

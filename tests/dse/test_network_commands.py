@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from cost_models import Configuration, estimate, hardware_names, load_hardware
+from cost_models import (
+    OPERATION_CONVENTIONS,
+    Configuration,
+    break_even,
+    estimate,
+    hardware_names,
+    load_hardware,
+)
 from dse.cli import main
 from dse.network_cost import Compression, network_workload, parse_shape, spiking_against_dense, with_activity
 from dse.networks import NETWORKS, build_network
@@ -84,6 +91,31 @@ def test_options_compress_every_layer(capsys: pytest.CaptureFixture[str]) -> Non
     assert {key: found[key] for key in expected} == json.loads(json.dumps(expected))
 
 
+def test_operations_are_told_as_published_work_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["cost", "spiking_cnn", "--input", "1x8x8", "--spike-rate", "0.1", "--pruning-ratio", "0.5"]
+    found = document(capsys, *words)
+    assert set(found["operation_counts"]) == set(OPERATION_CONVENTIONS)
+    assert found["operation_counts"]["dense MACs"] == found["total"]["macs_dense"]
+    assert found["operation_counts"]["effective ACs"] == pytest.approx(found["total"]["synops"])
+    assert "kept-dense FLOPs" in answer(capsys, *words)
+
+
+def test_the_storage_format_can_be_fixed(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["cost", "lenet_300_100", "--pruning-ratio", "0.9", "--weight-bits", "4"]
+    fixed = document(capsys, *words, "--storage-format", "csc")
+    assert {layer["storage_format"] for layer in fixed["layers"]} == {"csc"}
+    two = document(capsys, *words, "--storage-format", "csc", "--storage-format", "bitmap")
+    assert two["total"]["memory_bytes"] < fixed["total"]["memory_bytes"]
+    assert "did you mean 'bitmap'" in refused(capsys, *words, "--storage-format", "bitmp")
+
+
+def test_folded_norms_leave_their_shifts_behind(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["cost", "spiking_cnn", "--input", "1x8x8"]
+    whole, folded = document(capsys, *words), document(capsys, *words, "--fold-norms")
+    saved = whole["total"]["weight_memory_bytes"] - folded["total"]["weight_memory_bytes"]
+    assert saved == 4 * (16 + 32 + 128)
+
+
 def test_an_assumed_activity_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert "an upper bound" in answer(capsys, "cost", "spiking_cnn", "--input", "1x8x8")
     assert "spike rate 0.2" in answer(capsys, "cost", "spiking_cnn", "--input", "1x8x8", "--spike-rate", "0.2")
@@ -100,7 +132,7 @@ def test_an_own_network_is_priced(capsys: pytest.CaptureFixture[str], own: Path)
     ("words", "part"),
     [
         (["spiking_cn"], "did you mean 'spiking_cnn'"),
-        (["spiking_cnn", "--input", "1x7x7"], "1x7x7"),
+        (["spiking_cnn", "--input", "1x3x3"], "1x3x3"),
         (["spiking_cnn", "--input", "large"], "such as 1x28x28"),
         (["spiking_cnn", "--pruning-ratio", "1"], "pruning_ratio"),
         (["spiking_cnn", "--weight-bits", "2.5"], "bit widths"),
@@ -159,6 +191,20 @@ def test_break_even_names_time_and_every_format_for_each_layer(capsys: pytest.Ca
     assert [layer["name"] for layer in found["layers"]] == ["fc1", "fc2", "fc3"]
     assert found["layers"][0]["storage"]["bitmap"] == pytest.approx(1 / 4)
     assert found["spiking_against_dense"] is None
+    assert [layer["spiking"] for layer in found["layers"]] == [None] * 3
+
+
+def test_break_even_of_spikes_is_told_for_each_layer_that_reads_them(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["break-even", "spiking_cnn", "--input", "1x8x8", "--spike-rate", "0.1", "--time-steps", "3"]
+    found = document(capsys, *words, "--hardware", "cortex_m7")
+    workload = with_activity(network_workload("spiking_cnn", (1, 8, 8), 10), 0.1, {})[0]
+    rows = break_even(workload, load_hardware("cortex_m7"), weight_bits=8, membrane_bits=8, time_steps=3)
+    for layer, row in zip(found["layers"], rows, strict=True):
+        assert layer["spiking"] == (
+            row.spiking and {"spike_rate": row.spiking.spike_rate, "most_time_steps": row.spiking.most_time_steps}
+        )
+    assert found["layers"][0]["spiking"] is None
+    assert "Where spikes over 3 steps take no more energy than 2-bit activations once" in answer(capsys, *words)
 
 
 @pytest.mark.parametrize("steps", [1, 4])

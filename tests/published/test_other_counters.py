@@ -1,7 +1,8 @@
 """Our counts beside SpikingJelly's and NeuroBench's own counters, on handwritten digits; skipped where not installed.
 
-Both look at the tensors of a real pass. Without padding their dense counts are ours. With padding they leave out the
-products with padded zeros, which PyTorch's counter and published tables include (docs/cost_model.md has the numbers).
+Both look at the tensors of a real pass. Without padding their dense counts are ours. Products with padded zeros, which
+PyTorch's counter and published tables include, are left out by NeuroBench and by SpikingJelly's synaptic operations
+(docs/cost_model.md has the numbers).
 """
 
 from __future__ import annotations
