@@ -1,17 +1,19 @@
 """Pruning methods, and the table of those that can be named."""
 
 from cost_models import Registry
+from dse.pruning.autoprune import AutoPrune
 from dse.pruning.magnitude import MagnitudePruning
 from dse.pruning.masks import LayerMasks, WeightMask
 from dse.pruning.method import LayerWeight, Progress, PruningMethod
 from dse.pruning.unpruned import NoPruning
 
 PRUNING_METHODS: Registry[type[PruningMethod]] = Registry(
-    "pruning method", {"magnitude": MagnitudePruning, "none": NoPruning}
+    "pruning method", {"magnitude": MagnitudePruning, "autoprune": AutoPrune, "none": NoPruning}
 )
 
 __all__ = [
     "PRUNING_METHODS",
+    "AutoPrune",
     "LayerMasks",
     "LayerWeight",
     "MagnitudePruning",

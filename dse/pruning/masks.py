@@ -41,11 +41,17 @@ def magnitude(layer: str, weight: Tensor) -> Tensor:
 class LayerMasks:
     """The masks of one training: those of the layers that lose weights, on their weights from the start.
 
-    They start as ones. :meth:`remove_smallest` chooses them anew until :meth:`freeze`; from then on they never change,
-    and what follows is the masked retraining: a removed weight gets no gradient and stays at zero.
+    ``make`` makes the mask of one weight. Masks start as ones. :meth:`remove_smallest` chooses them anew until
+    :meth:`freeze`; from then on they never change, and what follows is the masked retraining: a removed weight gets no
+    gradient and stays at zero.
     """
 
-    def __init__(self, layers: Mapping[str, LayerWeight], configuration: Configuration) -> None:
+    def __init__(
+        self,
+        layers: Mapping[str, LayerWeight],
+        configuration: Configuration,
+        make: Callable[[Tensor], WeightMask] = WeightMask,
+    ) -> None:
         self.layers = dict(layers)
         self.ratios = {name: configuration[name].pruning_ratio for name in layers}
         self.frozen = False
@@ -53,7 +59,7 @@ class LayerMasks:
         self._ever_removed: dict[str, Tensor] = {}
         for name, layer in layers.items():
             if self.ratios[name] > 0.0:
-                mask = WeightMask(layer.trained.detach())
+                mask = make(layer.trained.detach())
                 layer.register(mask)
                 self._masks[name] = mask
                 self._ever_removed[name] = torch.zeros_like(mask.mask, dtype=torch.bool)
@@ -62,6 +68,10 @@ class LayerMasks:
     def pruned(self) -> tuple[str, ...]:
         """The layers that lose weights, in order."""
         return tuple(self._masks)
+
+    def mask(self, layer: str) -> WeightMask:
+        """The mask on the weight of one layer."""
+        return self._masks[layer]
 
     def kept(self, layer: str) -> Tensor:
         """Which weights of a layer are there at present: a boolean tensor of the weight's shape."""
