@@ -35,7 +35,9 @@ def baseline_key(study: Study, dataset_fingerprint: str, time_steps: int) -> str
         "dataset_fingerprint": dataset_fingerprint,
         "training": training,
         "neuron": study.method.neuron,
-        "options": {name: dict(values) for name, values in study.method.options.items()},
+        "options": {
+            name: dict(study.method.options.get(name, {})) for name in (study.method.neuron, study.training.loss)
+        },
         "time_steps": time_steps,
         "seed": study.seed,
         "torch": torch.__version__,

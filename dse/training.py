@@ -113,7 +113,7 @@ def train(
             if not math.isfinite(value):
                 raise TrainingDiverged(f"the loss is {value} in epoch {step // batches + 1} of {schedule.epochs}")
             if method is not None:
-                method.update(Progress(step, steps, batches, value))
+                method.update(Progress(step, steps, batches, value, schedule.weight_decay))
             optimizer.step()
             if epoch_end is not None and (step + 1) % batches == 0:
                 if _ends(epoch_end, (step + 1) // batches):

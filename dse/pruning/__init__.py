@@ -5,10 +5,12 @@ from dse.pruning.autoprune import AutoPrune
 from dse.pruning.magnitude import MagnitudePruning
 from dse.pruning.masks import LayerMasks, WeightMask
 from dse.pruning.method import LayerWeight, Progress, PruningMethod
+from dse.pruning.undecayed import UndecayedPruning
 from dse.pruning.unpruned import NoPruning
 
 PRUNING_METHODS: Registry[type[PruningMethod]] = Registry(
-    "pruning method", {"magnitude": MagnitudePruning, "autoprune": AutoPrune, "none": NoPruning}
+    "pruning method",
+    {"magnitude": MagnitudePruning, "autoprune": AutoPrune, "undecayed": UndecayedPruning, "none": NoPruning},
 )
 
 __all__ = [
@@ -20,5 +22,6 @@ __all__ = [
     "NoPruning",
     "Progress",
     "PruningMethod",
+    "UndecayedPruning",
     "WeightMask",
 ]

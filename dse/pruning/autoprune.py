@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cost_models import Configuration, InputError, unknown_name
 from dse.pruning.coarse_gradients import COARSE_GRADIENTS
-from dse.pruning.learned_mask import RULES, UNITS, LearnedMask, MaskedBias, indicator
+from dse.pruning.learned_mask import RULES, UNITS, LearnedMask, NeuronMask, indicator
 from dse.pruning.masks import LayerMasks
 from dse.pruning.method import LayerWeight, Progress, PruningMethod
 from dse.pruning.schedule import Ramp, cubic_ratio
@@ -33,8 +34,8 @@ class AutoPrune(PruningMethod):
     constant on all of its m as with the linear coarse gradient, then has at each of ``updates`` points of a cubic ramp
     the size that leaves the scheduled number alive (inferred: the published method has no targets per layer).
 
-    ``units = "neurons"`` removes output neurons (channels) with their bias; weights of the next layer that read a
-    removed neuron are not counted as removed. m moves by gradient descent with ``momentum`` at ``learning_rate``.
+    ``units = "neurons"`` removes output neurons (channels) with their bias, and with the scale and shift of the batch
+    norm behind them, so that nothing comes out. m moves by gradient descent with ``momentum`` at ``learning_rate``.
     ``start`` orders the first m: "noise" as in public code, "magnitude" by |w| (for neurons the norm) over the same
     range. The alternation of two data splits for w and m is left out: both learn on the training split (inferred).
     """
@@ -75,10 +76,10 @@ class AutoPrune(PruningMethod):
         # The ramp ends at two thirds of the learning, so that m can still choose among units at the final number.
         self._ramp = Ramp("method.autoprune", learn * 2.0 / 3.0, updates)
         self._learned: dict[str, LearnedMask] = {}
-        self._biases: list[LayerWeight] = []
+        self._of_neurons: list[LayerWeight] = []
 
     def attach(self, network: nn.Module, layers: Mapping[str, LayerWeight], configuration: Configuration) -> None:
-        """Put a learned mask onto every layer that may lose weights, and onto its bias where neurons are removed."""
+        """Put a learned mask onto every layer that may lose weights; where neurons go, onto all that is theirs."""
         self._masks = LayerMasks(layers, configuration, self._make_mask)
         masks = {name: self._masks.mask(name) for name in self._masks.pruned}
         self._learned = {name: mask for name, mask in masks.items() if isinstance(mask, LearnedMask)}
@@ -87,10 +88,9 @@ class AutoPrune(PruningMethod):
             if last in self._learned:
                 raise InputError(f"{last}: its neurons are the network's outputs; fix its pruning_ratio at 0")
             for name, mask in self._learned.items():
-                if isinstance(getattr(layers[name].module, "bias", None), Tensor):
-                    bias = LayerWeight(layers[name].module, "bias")
-                    bias.register(MaskedBias(mask))
-                    self._biases.append(bias)
+                for own in _belonging_to_neurons(network, layers[name].module):
+                    own.register(NeuronMask(mask))
+                    self._of_neurons.append(own)
         auxiliaries = self.own_parameters()
         self._optimizer = (
             torch.optim.SGD(auxiliaries, lr=self._learning_rate, momentum=self._momentum) if auxiliaries else None
@@ -115,11 +115,11 @@ class AutoPrune(PruningMethod):
             self._freeze()
 
     def settle(self) -> None:
-        """Freeze the masks if the training ended before the learning did, and give biases their final values."""
+        """Freeze the masks if the training ended before the learning did, and give biases and norms final values."""
         if not self._masks.frozen:
             self._freeze()
-        for bias in self._biases:
-            bias.make_plain()
+        for own in self._of_neurons:
+            own.make_plain()
 
     def removed(self) -> dict[str, int]:
         """How many weights of each layer are removed, by name."""
@@ -176,3 +176,18 @@ class AutoPrune(PruningMethod):
 def _of(mask: LearnedMask) -> Tensor:
     assert mask.auxiliary is not None
     return mask.auxiliary.detach()
+
+
+def _belonging_to_neurons(network: nn.Module, layer: nn.Module) -> list[LayerWeight]:
+    """What a layer has for each neuron beside its weights: its bias, and the scale and shift of its own batch norm.
+
+    That norm is the module behind the layer in the network's order of modules, if it has as many features.
+    """
+    found = [LayerWeight(layer, "bias")] if isinstance(getattr(layer, "bias", None), Tensor) else []
+    leaves = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear | _BatchNorm)]
+    behind = leaves[leaves.index(layer) + 1 :][:1] if layer in leaves else []
+    neurons = len(layer.weight)  # type: ignore[arg-type]
+    for norm in behind:
+        if isinstance(norm, _BatchNorm) and norm.affine and norm.num_features == neurons:
+            found += [LayerWeight(norm, "weight"), LayerWeight(norm, "bias")]
+    return found

@@ -86,13 +86,13 @@ class LearnedMask(WeightMask):
         self.auxiliary = None
 
 
-class MaskedBias(nn.Module):
-    """The parametrisation of the bias of a layer that loses whole neurons: what a removed neuron adds is gone too."""
+class NeuronMask(nn.Module):
+    """The parametrisation of a layer's bias, and of its norm's scale and shift: zero where the neuron is removed."""
 
     def __init__(self, mask: LearnedMask) -> None:
         super().__init__()
         self._of_weight = [mask]  # in a list, so that it is not registered as a module twice
 
-    def forward(self, bias: Tensor) -> Tensor:
-        """The bias, zero where the neuron's weights are removed."""
-        return bias * self._of_weight[0].mask.flatten(1)[:, 0]
+    def forward(self, values: Tensor) -> Tensor:
+        """One value for each neuron, those of removed ones at zero."""
+        return values * self._of_weight[0].mask.flatten(1)[:, 0]

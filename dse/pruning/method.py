@@ -15,12 +15,16 @@ from cost_models import Configuration
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where training stands: ``step`` of ``steps`` is being taken (from 0); ``loss`` is the task loss of that step."""
+    """Where training stands: ``step`` of ``steps`` is being taken (from 0); ``loss`` is the task loss of that step.
+
+    ``weight_decay`` is the L2 coefficient that the optimiser adds to the gradients by itself.
+    """
 
     step: int
     steps: int
     steps_per_epoch: int
     loss: float
+    weight_decay: float = 0.0
 
     @property
     def share(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cost_models import HardwareProfile, Workload, load_hardware
+from dse.method_options import with_options
 from dse.pruning import PRUNING_METHODS
 from dse.search.limits import CostGate, quiet
 from dse.search.reachable import check_reachable
@@ -40,7 +41,8 @@ def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None)
     hardware = load_hardware(study.hardware)
     workload = trace_study(study, data_root)
     study.check_against(workload)
-    granularity = PRUNING_METHODS[study.method.pruning].granularity
-    prepared = Prepared(study, workload, SearchSpace.of(study.space, workload, granularity), hardware)
+    name = study.method.pruning
+    method = with_options("pruning method", name, PRUNING_METHODS[name], study.method.options.get(name, {}))()
+    prepared = Prepared(study, workload, SearchSpace.of(study.space, workload, method.granularity), hardware)
     check_reachable(prepared.gate(quiet(workload)), "constraints")
     return prepared
