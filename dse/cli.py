@@ -188,7 +188,7 @@ def show(
 
     results = _results(study, storage)
     if trial is not None:
-        document = trial_document(results.study, find_trial(results, trial))
+        document = trial_document(results.study, find_trial(results, trial), results.baseline)
         return print_json(document) if as_json else print_out(*trial_view(document))
     document = show_document(results)
     return print_json(document) if as_json else print_out(*study_view(document, hypervolume_share(results)))

@@ -82,7 +82,9 @@ def human(name: str, value: object) -> str:
             return format_quantity(value, unit)
     if name.endswith("pruning_ratio"):
         return f"{value:.1%}"
-    if name.startswith(("accuracy", "error", "worst_class_recall")) or name.endswith(("_rate", "_density")):
+    if name.startswith(("accuracy", "error", "worst_class_recall", "largest_recall_loss")) or name.endswith(
+        ("_rate", "_density")
+    ):
         return f"{value:.4f}"
     return count(value) if name in ("macs", "macs_dense", "synops") else f"{value:,.10g}"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cost_models import InputError
 from dse.budget import Limits, Point, Reachable
-from studies import Evaluation, ParetoFront, State, Study, StudyResults, study_to_dict
+from studies import Evaluation, ParetoFront, State, Study, StudyResults, recall_distortion, study_to_dict
 from studies.results import trial_point
 
 #: What differs from trial to trial in the reasons for skipping, and the words that stand for it in a summary.
@@ -108,8 +108,11 @@ def _reasons(results: StudyResults, state: State) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def trial_document(study: Study, evaluation: Evaluation) -> dict[str, Any]:
-    """The shape of ``dse show STUDY TRIAL --json``; ``trial`` is null for the uncompressed baseline."""
+def trial_document(study: Study, evaluation: Evaluation, baseline: Evaluation | None = None) -> dict[str, Any]:
+    """The shape of ``dse show STUDY TRIAL --json``; ``trial`` is null for the uncompressed baseline.
+
+    ``recall`` tells, by split, what compression did to each class against ``baseline``.
+    """
     workload = evaluation.workload
     return {
         "study": study.name,
@@ -125,7 +128,15 @@ def trial_document(study: Study, evaluation: Evaluation) -> dict[str, Any]:
         "curve": list(evaluation.curve),
         "expected_accuracy": evaluation.expected_accuracy,
         "measurements": [asdict(measurement) for measurement in evaluation.measurements],
+        "recall": _recall(evaluation, baseline),
     }
+
+
+def _recall(evaluation: Evaluation, baseline: Evaluation | None) -> dict[str, Any]:
+    if baseline is None or evaluation.trial is None:
+        return {}
+    found = {split: recall_distortion(evaluation, baseline, split) for split in ("validation", "test")}
+    return {split: one.to_dict() for split, one in found.items() if one is not None}
 
 
 def find_trial(results: StudyResults, text: str) -> Evaluation:

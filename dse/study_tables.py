@@ -184,12 +184,40 @@ def trial_view(document: Mapping[str, Any]) -> Iterator[str | PlainTable]:
         yield f"  the whole training was expected to end at {human('accuracy', document['expected_accuracy'])}"
     if document["seconds"]:
         yield f"  trained with seed {document['seed']} in {duration(document['seconds'])}"
+    for name, value in ((m["metric"], m["value"]) for m in document["measurements"] if m["split"] == "training"):
+        yield f"  {_words(name)} {value:.4f}"
+    yield from _recall_view(document["recall"])
     cost = document["cost"]
     if cost is None:
         yield asked_table(document["asked"])
         return
     estimated = " (estimated with the uncompressed network's activity)" if document["realised"] is None else ""
     yield cost_table(f"Cost on {cost['hardware']}, {_steps(cost['time_steps'])}{estimated}", cost)
+
+
+def _recall_view(recall: Mapping[str, Any]) -> Iterator[str | PlainTable]:
+    """What compression did to single classes: on the test split where it was used, else on validation."""
+    split = next((name for name in ("test", "validation") if name in recall), None)
+    if split is None:
+        return
+    found = recall[split]
+    slope, fit = found["intensification"], found["fit"]
+    yield (
+        f"  recall ({split}): class {found['worst_class']} lost most, {100 * found['largest_loss']:.1f} points; "
+        f"intensification {UNKNOWN if slope is None else f'{slope:.3f}'}"
+        + (f" (r² {fit:.2f})" if slope is not None and fit is not None else "")
+    )
+    rows = [
+        [
+            name,
+            human("accuracy", one["before"]),
+            human("accuracy", one["after"]),
+            UNKNOWN if one["intensification"] is None else f"{one['intensification']:.2f}",
+        ]
+        for name, one in found["classes"].items()
+    ]
+    columns = {"class": "left", "recall\nbefore": "right", "recall\nafter": "right", "intensification": "right"}
+    yield PlainTable(f"Recall of each class, {split} split", columns, rows)
 
 
 def asked_table(configuration: Mapping[str, Any]) -> PlainTable:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
-from statistics import fmean
+from statistics import fmean, stdev
 
 import pandas as pd
 
 from reports import theme
-from reports.frame import front_members
+from reports.frame import front_members, records
 from reports.layers import layer_axis
-from reports.section import Figure, Section
-from reports.text import figure_text, share_text
+from reports.section import Cell, Column, Figure, Section, Table
+from reports.text import MISSING, figure_text, share_text
 from studies.evaluation import Evaluation
 from studies.objectives import RECALL_PREFIX
+from studies.recall import distortions_by_seed
 from studies.results import StudyResults
 
 BASELINE = "dense"
@@ -84,7 +86,70 @@ def draw(results: StudyResults) -> Section | None:
     figure = Figure(
         f"Recall of each class, {split} split", drawing, "The stronger the colour, the more is missed.", size="wide"
     )
-    return Section("Class by class", _lead(frame), figures=(figure,))
+    distorted = _distortion_table(results, split)
+    return Section("Class by class", _lead(frame), figures=(figure,), tables=(distorted,) if distorted else ())
+
+
+def distortion_frame(results: StudyResults, split: str) -> pd.DataFrame:
+    """One row a member of the front: intensification, fit, worst class and its loss; means over the seeds."""
+    rows = []
+    for member in front_members(results):
+        found = list(distortions_by_seed(member, results.baseline, split).values()) if results.baseline else []
+        if not found:
+            continue
+        losses: dict[str, list[float]] = {}
+        for one in found:
+            for recall in one.classes:
+                losses.setdefault(recall.name, []).append(recall.loss)
+        means = {name: fmean(values) for name, values in losses.items()}
+        worst = max(means, key=lambda name: means[name])
+        slopes = [one.intensification for one in found if one.intensification is not None]
+        fits = [one.fit for one in found if one.fit is not None]
+        rows.append(
+            {
+                "trial": member.trial,
+                "accuracy": fmean(one.accuracy_after for one in found),
+                "intensification": fmean(slopes) if slopes else None,
+                "deviation": stdev(slopes) if len(slopes) > 1 else None,
+                "fit": fmean(fits) if fits else None,
+                "worst_class": worst,
+                "largest_loss": means[worst],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _distortion_table(results: StudyResults, split: str) -> Table | None:
+    frame = distortion_frame(results, split)
+    if frame.empty:
+        return None
+    rows = []
+    for row in records(frame):
+        slope, deviation, fit = (_number(row[name]) for name in ("intensification", "deviation", "fit"))
+        text = MISSING if slope is None else f"{slope:.2f}" + ("" if deviation is None else f" ± {deviation:.2f}")
+        rows.append(
+            (
+                Cell(str(row["trial"]), float(row["trial"])),
+                Cell(share_text(row["accuracy"]), row["accuracy"]),
+                Cell(text, slope),
+                Cell(MISSING if fit is None else f"{fit:.2f}", fit),
+                Cell(str(row["worst_class"])),
+                Cell(share_text(row["largest_loss"]), row["largest_loss"]),
+            )
+        )
+    columns = (
+        Column("trial"),
+        Column("accuracy"),
+        Column("intensification"),
+        Column("r²"),
+        Column("class hit hardest", number=False),
+        Column("its loss of recall"),
+    )
+    return Table(columns, tuple(rows), f"Above 1, gaps between classes have widened ({split} split)", sortable=True)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _recalls(evaluation: Evaluation, split: str) -> dict[str, float]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from studies.design_space import Choices, DesignSpace, LayerChoices
     from studies.evaluation import Evaluation, Measurement, State
-    from studies.objectives import OBJECTIVES, Objective, class_recalls, constraint_names, cost_value
+    from studies.objectives import OBJECTIVES, Objective, class_recalls, constraint_names, cost_value, limit_names
     from studies.pareto import FrontSnapshot, ParetoFront, fits, hypervolume, reference_point
+    from studies.recall import RecallDistortion, distortion_measurements, recall_distortion
     from studies.results import StudyResults
     from studies.store import StudyStore
     from studies.study import Method, Objectives, Search, Study, Task, Training
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "studies.design_space": ("Choices", "DesignSpace", "LayerChoices"),
     "studies.evaluation": ("Evaluation", "Measurement", "State"),
-    "studies.objectives": ("OBJECTIVES", "Objective", "class_recalls", "constraint_names", "cost_value"),
+    "studies.objectives": ("OBJECTIVES", "Objective", "class_recalls", "constraint_names", "cost_value", "limit_names"),
     "studies.pareto": ("FrontSnapshot", "ParetoFront", "fits", "hypervolume", "reference_point"),
+    "studies.recall": ("RecallDistortion", "distortion_measurements", "recall_distortion"),
     "studies.results": ("StudyResults",),
     "studies.store": ("StudyStore",),
     "studies.study": ("Method", "Objectives", "Search", "Study", "Task", "Training"),
@@ -44,6 +46,7 @@ __all__ = [
     "Objective",
     "Objectives",
     "ParetoFront",
+    "RecallDistortion",
     "Search",
     "State",
     "Study",
@@ -54,11 +57,14 @@ __all__ = [
     "class_recalls",
     "constraint_names",
     "cost_value",
+    "distortion_measurements",
     "fingerprint",
     "fits",
     "hypervolume",
+    "limit_names",
     "load_study",
     "ready_studies",
+    "recall_distortion",
     "reference_point",
     "study_from_dict",
     "study_to_dict",

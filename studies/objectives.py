@@ -14,6 +14,9 @@ Unit = Literal["share", "bytes", "joules", "seconds", "count"]
 
 #: Metrics named ``recall/<class>`` hold the recall of single classes.
 RECALL_PREFIX = "recall/"
+#: Metrics that :mod:`studies.recall` derives from them and from those of the baseline.
+LARGEST_RECALL_LOSS = "largest_recall_loss"
+INTENSIFICATION = "recall_intensification"
 
 
 class Reader(Protocol):
@@ -27,8 +30,8 @@ class Reader(Protocol):
 class Objective:
     """One quantity: ``read(evaluation, split)`` is defined for every evaluation, NaN where it was not measured.
 
-    ``is_cost`` says that the quantity comes from the cost model, so that it can be computed before training and be
-    limited by a constraint; others are measured on data.
+    ``is_cost`` says that the quantity comes from the cost model, so that it can be computed before training; others are
+    measured on data. ``worst`` is the largest value of a measured one, to be minimised, that counts in a hypervolume.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Objective:
     description: str
     read: Reader
     is_cost: bool = True
+    worst: float = 1.0
 
     @property
     def maximized(self) -> bool:
@@ -44,10 +48,10 @@ class Objective:
         return self.direction == "maximize"
 
     def reference(self, baseline: Evaluation) -> float:
-        """The worst value that counts: 0 or 1 for a share, and what the uncompressed network costs for a cost."""
+        """The worst value that counts: 0 or ``worst`` for what is measured, the uncompressed network's for a cost."""
         if self.is_cost:
             return self.read(baseline)
-        return 0.0 if self.maximized else 1.0
+        return 0.0 if self.maximized else self.worst
 
 
 def cost_value(cost: CostReport, name: str) -> float:
@@ -72,6 +76,15 @@ class _Cost:
 
     def __call__(self, evaluation: Evaluation, split: str = "validation") -> float:
         return math.nan if evaluation.cost is None else cost_value(evaluation.cost, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    name: str
+
+    def __call__(self, evaluation: Evaluation, split: str = "validation") -> float:
+        value = evaluation.value(split, self.name)
+        return math.nan if value is None else value
 
 
 def _accuracy(evaluation: Evaluation, split: str = "validation") -> float:
@@ -104,6 +117,21 @@ OBJECTIVES: Registry[Objective] = Registry(
             _measured("accuracy", "maximize", "share of inputs that are classified rightly", _accuracy),
             _measured("error", "minimize", "share of inputs that are classified wrongly", _error),
             _measured("worst_class_recall", "maximize", "the lowest recall of any class", _worst_class_recall),
+            _measured(
+                LARGEST_RECALL_LOSS,
+                "minimize",
+                "recall that the class hit hardest has lost against the uncompressed network",
+                _Metric(LARGEST_RECALL_LOSS),
+            ),
+            Objective(
+                INTENSIFICATION,
+                "count",
+                "minimize",
+                "how far gaps between classes widened: slope of recall balances on the uncompressed network's",
+                _Metric(INTENSIFICATION),
+                is_cost=False,
+                worst=2.0,
+            ),
             _cost("memory_bytes", "bytes", "weights, indices and membranes together"),
             _cost("weight_memory_bytes", "bytes", "weights at their bit width"),
             _cost("index_memory_bytes", "bytes", "positions of the kept weights"),
@@ -120,5 +148,10 @@ OBJECTIVES: Registry[Objective] = Registry(
 
 
 def constraint_names() -> tuple[str, ...]:
-    """The costs that a study may limit."""
+    """The costs that a study may limit: a proposal that breaks such a limit is never trained."""
     return tuple(name for name, objective in OBJECTIVES.items() if objective.is_cost)
+
+
+def limit_names() -> tuple[str, ...]:
+    """All that a study may limit: the costs, and what is measured and minimised, which is judged after training."""
+    return tuple(name for name, objective in OBJECTIVES.items() if not objective.maximized)

@@ -10,7 +10,7 @@ from typing import Any
 from cost_models import InputError, Workload, unknown_name
 from cost_models.errors import check_count
 from studies.design_space import DesignSpace
-from studies.objectives import OBJECTIVES, constraint_names
+from studies.objectives import OBJECTIVES, limit_names
 
 TASK_KINDS = ("classification",)
 LARGEST_SEED = 2**32 - 1  #: as numpy's generators and scikit-learn have it
@@ -173,9 +173,10 @@ class Search:
 class Study:
     """Complete: the same study on the same machine gives the same result.
 
-    ``constraints`` maps the name of a cost (``memory_bytes``, ``energy_joules``, ...) to its largest allowed value in
-    SI units. ``hardware`` is a profile's name or the path of a TOML profile. Any value that cannot be right is refused
-    with :class:`InputError`, which names it as the study file does (``training.epochs``).
+    ``constraints`` maps the name of a cost (``memory_bytes``, ``energy_joules``, ...) or of a measured quantity that is
+    minimised (``largest_recall_loss``, ``error``, ...) to its largest allowed value in SI units. ``hardware`` is a
+    profile's name or the path of a TOML profile. Any value that cannot be right is refused with :class:`InputError`,
+    which names it as the study file does (``training.epochs``).
     """
 
     name: str
@@ -199,10 +200,16 @@ class Study:
             raise InputError(f"seed is {self.seed}; it is at most {LARGEST_SEED}")
         limits = {}
         for cost, limit in self.constraints.items():
-            if cost not in constraint_names():
-                raise InputError("constraints: " + unknown_name("cost", cost, constraint_names()))
-            limits[cost] = _number(f"constraints.{cost}", limit, above=0.0)
+            if cost not in limit_names():
+                raise InputError("constraints: " + unknown_name("quantity to limit", cost, limit_names()))
+            bound = {"above": 0.0} if OBJECTIVES[cost].is_cost else {"at_least": 0.0}
+            limits[cost] = _number(f"constraints.{cost}", limit, **bound)
         object.__setattr__(self, "constraints", limits)
+
+    @property
+    def cost_limits(self) -> dict[str, float]:
+        """The constraints on costs, which can be judged before training."""
+        return {name: limit for name, limit in self.constraints.items() if OBJECTIVES[name].is_cost}
 
     def __hash__(self) -> int:
         # Mappings have no hash of their own; equal studies have equal names, tasks and seeds.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from cost_models import InputError, unknown_name
 from cost_models.quantities import parse_quantity
 from studies.design_space import Choices, DesignSpace, LayerChoices, check_choices
-from studies.objectives import OBJECTIVES, constraint_names
+from studies.objectives import OBJECTIVES, limit_names
 from studies.study import Method, Objectives, Search, Study, Task, Training
 
 Section = TypeVar("Section", Task, Method, Objectives, Training, Search)
@@ -197,10 +197,11 @@ def _range(where: str, parameter: str, table: Mapping[str, Any]) -> Choices:
 def _constraints(table: Mapping[str, Any]) -> dict[str, float]:
     limits = {}
     for name, limit in table.items():
-        if name not in constraint_names():
-            raise InputError("constraints: " + unknown_name("cost", name, constraint_names()))
+        if name not in limit_names():
+            raise InputError("constraints: " + unknown_name("quantity to limit", name, limit_names()))
+        unit = OBJECTIVES[name].unit
         try:
-            limits[name] = parse_quantity(limit, OBJECTIVES[name].unit)
+            limits[name] = parse_quantity(limit, "ratio" if unit == "share" else unit)
         except InputError as error:
             raise InputError(f"constraints.{name}: {error}") from None
     return limits

@@ -22,7 +22,7 @@ from studies import (
     Study,
     Task,
     Training,
-    constraint_names,
+    limit_names,
 )
 
 BIT_WIDTHS = (1, 1.58, 2, 3, 4, 6, 8, 16, 32)
@@ -198,7 +198,7 @@ studies = st.builds(
     space=design_spaces,
     hardware=names,
     objectives=objectives(),
-    constraints=st.dictionaries(st.sampled_from(constraint_names()), st.floats(0.0, 1e9, exclude_min=True), max_size=2),
+    constraints=st.dictionaries(st.sampled_from(limit_names()), st.floats(0.0, 1e9, exclude_min=True), max_size=2),
     training=st.builds(
         Training,
         epochs=st.integers(1, 99),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dse.evaluate import Job
 from dse.search.engine import Engine
 from dse.search.progress import Watch
 from dse.search.seeds import derive_seed
-from studies import Evaluation, Measurement, State, Study, StudyStore
+from studies import Evaluation, Measurement, State, Study, StudyStore, distortion_measurements
 
 SPLITS = ("validation", "test")
 
@@ -52,6 +52,7 @@ class FinalFront:
 
     def measure(self, members: tuple[Evaluation, ...]) -> None:
         """Train each member under each of its seeds that was not measured yet, and store what was measured."""
+        baseline = self.store.baseline(self.study.name)
         jobs = [
             (member, Job(self.study, member.asked, seed, member.trial, SPLITS, self.data_root))
             for member in members
@@ -66,6 +67,8 @@ class FinalFront:
             assert member.trial is not None
             note = ""
             if result.state is State.COMPLETE:
+                derived = distortion_measurements(result, baseline) if baseline else ()
+                result = replace(result, measurements=(*result.measurements, *derived))
                 self.store.add_measurements(self.study.name, member.trial, new_measurements(member, result))
                 self.watch.trained(result.seconds)
             else:

@@ -17,11 +17,11 @@ from cost_models import Configuration, CostReport, estimate
 from dse.evaluate import Job
 from dse.search.engine import Engine
 from dse.search.limits import CostGate, in_units, measured_excesses
-from dse.search.proposer import Proposal, Proposer, values_of
+from dse.search.proposer import Proposal, Proposer
 from dse.search.record import Record
 from dse.search.seeds import derive_seed
 from dse.search.stopping import EarlyStopping, watches_curves
-from studies import Evaluation, State, Study, cost_value
+from studies import OBJECTIVES, Evaluation, State, Study, cost_value, distortion_measurements
 
 #: Skipped proposals in a row after which a random configuration that fits is taken.
 MOST_SKIPS = 500
@@ -126,7 +126,7 @@ class SearchLoop:
     def _objection(self, configuration: Configuration, cost: CostReport) -> str:
         if configuration in self.record.taken:
             return f"{_REPEATS} {self.record.taken[configuration]}"
-        for name, excess in measured_excesses(cost, self.study.constraints).items():
+        for name, excess in measured_excesses(cost, self.study.cost_limits).items():
             if excess > 0:
                 limit = self.study.constraints[name]
                 return f"{name} is {in_units(name, cost_value(cost, name))}, over the limit of {in_units(name, limit)}"
@@ -160,12 +160,18 @@ class SearchLoop:
         self._give_up_on_repeated_failure(self.record.trials[number])
 
     def _judged(self, result: Evaluation) -> Evaluation:
-        """A complete trial must have a finite value for every objective; a stopped one gets its estimated cost."""
+        """The result with what follows from it and the baseline; a stopped one gets its estimated cost.
+
+        A complete trial must have a finite value for every objective and every limit; otherwise it has failed.
+        """
         if result.state is State.STOPPED:
             return replace(result, cost=estimate(self.gate.workload, result.asked, self.gate.hardware))
         if result.state is not State.COMPLETE:
             return result
-        for name, value in zip(self.study.objectives.names, values_of(result, self.study), strict=True):
+        derived = distortion_measurements(result, self.record.baseline)
+        result = replace(result, measurements=(*result.measurements, *derived))
+        for name in (*self.study.objectives.names, *self.study.constraints):
+            value = OBJECTIVES[name].read(result)
             if not math.isfinite(value):
                 return replace(result, state=State.FAILED, reason=f"NotFinite: {name} is {value}")
         return result

@@ -28,7 +28,7 @@ class Prepared:
 
     def gate(self, workload: Workload) -> CostGate:
         """The judge of the study's limits under the activity of ``workload``."""
-        return CostGate(self.space, workload, self.hardware, self.study.constraints)
+        return CostGate(self.space, workload, self.hardware, self.study.cost_limits)
 
 
 def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None) -> Prepared:

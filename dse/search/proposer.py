@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -160,8 +161,16 @@ def values_of(evaluation: Evaluation, study: Study) -> list[float]:
 
 
 def excesses_of(evaluation: Evaluation, study: Study) -> dict[str, float]:
-    """How far the trial is over each limit, as Optuna counts it: at most zero is feasible."""
-    return measured_excesses(evaluation.cost, study.constraints) if evaluation.cost else {}
+    """How far the trial is over each limit, as Optuna counts it: at most zero is feasible.
+
+    Limits on what is measured count where the trial was measured, as the difference to the limit.
+    """
+    found = measured_excesses(evaluation.cost, study.cost_limits) if evaluation.cost else {}
+    for name in study.constraints.keys() - study.cost_limits.keys():
+        value = OBJECTIVES[name].read(evaluation)
+        if math.isfinite(value):
+            found[name] = value - study.constraints[name]
+    return found
 
 
 @contextmanager

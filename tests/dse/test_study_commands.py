@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dse.budget_file import read_budget
 from dse.cli import main
 from dse.search.loop import StudyAborted
 from dse.search.progress import Progress
-from studies import Study, StudyResults, StudyStore
+from studies import Measurement, Study, StudyResults, StudyStore
 from studies.recosting import recosted
 from tests.dse import stored_study
 
@@ -347,3 +348,21 @@ def test_a_run_that_gave_up_is_our_failure_in_one_sentence(
 ) -> None:
     assert main(["run", "digits", "--trials", "13"]) == 1
     assert capsys.readouterr().err == "dse: trial after trial failed\n"
+
+
+def test_a_trial_is_shown_with_what_it_did_to_each_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"sqlite:///{tmp_path / 'recalls.db'}"
+    with StudyStore(url) as store:
+        store.create(stored_study.study())
+        for evaluation, recalls in ((stored_study.baseline(), (0.9, 0.7)), (stored_study.trials(1)[0], (0.7, 0.5))):
+            own = [
+                Measurement("validation", f"recall/{name}", 7, value) for name, value in zip("ab", recalls, strict=True)
+            ]
+            own.append(Measurement("validation", "accuracy", 7, sum(recalls) / 2))
+            store.add("digits-snn", replace(evaluation, measurements=tuple(own)))
+    assert main(["show", "digits-snn", "0", "--storage", url, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["recall"]["validation"]
+    assert found["intensification"] == pytest.approx(4 / 3)
+    assert found["worst_class"] == "a"
+    assert main(["show", "digits-snn", "0", "--storage", url]) == 0
+    assert "class a lost most, 20.0 points; intensification 1.333" in capsys.readouterr().out

@@ -157,6 +157,19 @@ def test_recall_has_one_row_a_class_in_the_order_of_their_numbers() -> None:
     assert list(frame.index) == [str(number) for number in range(12)]
 
 
+def test_the_class_hit_hardest_is_named_for_each_member_of_the_front() -> None:
+    results = synthetic.results(trials=10, classes=4)
+    assert results.baseline is not None
+    frame = recall.distortion_frame(results, "test")
+    assert list(frame["trial"]) == list(results.front.trials)
+    for row, member in zip(frame.to_dict("records"), results.front, strict=True):
+        before = {f"{c}": 0.985 for c in range(4)}
+        after = {m.metric.removeprefix("recall/"): m.value for m in member.measurements if "recall/" in m.metric}
+        losses = {name: before[name] - after[name] for name in before}
+        assert row["worst_class"] == max(losses, key=lambda name: losses[name])
+        assert row["largest_loss"] == pytest.approx(max(losses.values()))
+
+
 def test_the_lead_of_the_recalls_names_the_lowest_one(results: StudyResults) -> None:
     section = recall.draw(results)
     assert section is not None

@@ -137,8 +137,11 @@ def test_an_override_may_mend_a_file(tmp_path: Path) -> None:
         ('name = "a"\n[objectives]\nminimize = ["accuracy"]', ["belongs under objectives.maximize"]),
         ('name = "a"\n[objectives]\nminimize = ["macs", "macs"]', ["'macs' 2 times"]),
         ('name = "a"\n[objectives]\nmaximize = []\nminimize = []', ["at least one objective"]),
-        ('name = "a"\n[constraints]\nmemory = "1kB"', ["constraints: unknown cost 'memory'", "memory_bytes"]),
-        ('name = "a"\n[constraints]\naccuracy = 0.9', ["constraints: unknown cost 'accuracy'"]),
+        (
+            'name = "a"\n[constraints]\nmemory = "1kB"',
+            ["constraints: unknown quantity to limit 'memory'", "memory_bytes"],
+        ),
+        ('name = "a"\n[constraints]\naccuracy = 0.9', ["constraints: unknown quantity to limit 'accuracy'"]),
         ('name = "a"\n[constraints]\nmemory_bytes = "64 apples"', ["constraints.memory_bytes", "64 apples"]),
         ('name = "a"\n[constraints]\nmemory_bytes = -1', ["constraints.memory_bytes is -1", "above 0"]),
         ('name = "a"\n[constraints]\nmemory_bytes = nan', ["constraints.memory_bytes"]),
