@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import tomllib
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -18,9 +17,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cost_models import InputError
-from dse import network_commands
+from dse import export_commands, network_commands
 from dse.console import print_json, print_out
 from dse.options import DEFAULT_STORAGE, AsJson, DataRoot, OutputFile, Storage, StudyName
+from dse.stored_results import stored_results as _results
 
 if TYPE_CHECKING:
     from studies import StudyResults
@@ -95,18 +95,6 @@ def _print_version(wanted: bool) -> None:
         except PackageNotFoundError:
             print("spikefront, not installed (run from a source folder)")
         raise typer.Exit
-
-
-def _results(study: str, storage: str, *, layer_costs: bool = True) -> StudyResults:
-    from studies import StudyStore
-
-    if study.endswith(".toml") and Path(study).is_file():
-        try:
-            study = str(tomllib.loads(Path(study).read_text(encoding="utf-8"))["name"])
-        except (KeyError, OSError, ValueError):
-            raise InputError(f"{study} is not a study file with a name; give the name of a stored study") from None
-    with StudyStore(storage) as store:
-        return store.results(study, layer_costs=layer_costs)
 
 
 @app.callback()
@@ -324,6 +312,8 @@ def report(
     print(f"Report of {results.study.name!r} written to {path}")
 
 
+app.command("export", rich_help_panel=SEARCH)(export_commands.export)
+app.command("verify", rich_help_panel=SEARCH)(export_commands.verify)
 app.command("cost", rich_help_panel=COSTS)(network_commands.cost)
 app.command("break-even", rich_help_panel=COSTS)(network_commands.break_even)
 app.command("networks", rich_help_panel=NAMES)(network_commands.networks)

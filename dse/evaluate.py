@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from contextlib import suppress
@@ -145,6 +146,32 @@ def _curve_recorder(job: Job, network: nn.Module, validation: Samples, curve: li
         return job.stopping is not None and job.stopping.stops(curve)
 
     return epoch_end
+
+
+def network_of(
+    study: Study, evaluation: Evaluation, data_root: str | None = None
+) -> tuple[nn.Module, Configuration, float | None]:
+    """The trained network behind a stored trial or the baseline, with plain weights; what it is; its accuracy now.
+
+    The accuracy is that on validation data, measured as a trial's is: the same number as the stored one where training
+    was repeated exactly. None for a task without accuracy.
+    """
+    if evaluation.trial is None:
+        network, realised = _float_network(study, data_root), evaluation.realised or evaluation.asked
+    else:
+        job = Job(study, evaluation.asked, evaluation.seed, evaluation.trial, data_root=data_root)
+        network, realised, _ = trained_network(job)
+    _, validation = _split(study, data_root, realised.time_steps)
+    measured = copy.deepcopy(network)
+    with suppress(NotExactError):
+        make_exact(measured, InputCodes.of(validation))
+    metrics = TASKS[study.task.kind].metrics(predict(measured, validation), validation.targets)
+    return network, realised, metrics.get("accuracy")
+
+
+def data_of(study: Study, data_root: str | None, time_steps: int) -> Dataset:
+    """The data set of a study, as its networks of this many time steps see it."""
+    return _dataset(study.task.dataset, data_root, time_steps)
 
 
 def _measured(job: Job, network: nn.Module, realised: Configuration, started: float) -> Evaluation:

@@ -44,31 +44,31 @@ def add_up(inputs, codes, sums, stride, padding, dilation):  # type: ignore[no-u
 
 
 @njit(nogil=True, cache=True)
-def fire(sums, level, spikes, fire_at, keep_at, after_at, reset):  # type: ignore[no-untyped-def]
+def fire(sums, level, spikes, changes, fire_at, keep_at, after_at, reset):  # type: ignore[no-untyped-def]
     """One time step of a layer: spikes (uint8) and new level numbers (int16, in place) from the integer sums.
 
     ``sums``, ``level`` and ``spikes`` are (neurons, channels); the tables are those of
     :class:`dse.integer_inference.thresholds.ThresholdTable`.
     """
-    soft = after_at.shape[2] > 0
+    soft = after_at.shape[1] > 0
     for n in range(sums.shape[0]):
         for c in range(sums.shape[1]):
             total, stored = sums[n, c], level[n, c]
-            if total >= fire_at[c, stored]:
+            if total >= changes[c, fire_at[stored]]:
                 spikes[n, c] = 1
-                level[n, c] = _level(total, after_at[c, stored]) if soft else reset
+                level[n, c] = _level(total, changes[c], after_at[stored]) if soft else reset
             else:
                 spikes[n, c] = 0
-                level[n, c] = _level(total, keep_at[c, stored])
+                level[n, c] = _level(total, changes[c], keep_at[stored])
 
 
 @njit(nogil=True, cache=True)
-def _level(total, thresholds):  # type: ignore[no-untyped-def]
+def _level(total, changes, thresholds):  # type: ignore[no-untyped-def]
     """How many of the thresholds, which rise, the sum reaches."""
     low, high = 0, thresholds.size
     while low < high:
         middle = (low + high) // 2
-        if total >= thresholds[middle]:
+        if total >= changes[thresholds[middle]]:
             low = middle + 1
         else:
             high = middle

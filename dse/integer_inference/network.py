@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,10 +88,6 @@ class IntegerNetwork:
         counts = now.reshape(steps, samples, -1).astype(np.int64)
         return np.asarray(counts.sum(axis=0))
 
-    def thresholds(self) -> Iterator[tuple[str, ThresholdTable]]:
-        """The tables of the stages that fire, by the path of their layer."""
-        return ((stage.path, stage.table) for stage in self.stages if stage.table is not None)
-
 
 def _integer_stage(stage: Stage) -> IntegerStage:
     layer = stage.layer
@@ -159,7 +155,8 @@ def _fire(
     spikes = np.empty((steps, samples, *shape), np.uint8)
     for step in range(steps):
         now = per_step[step if len(per_step) > 1 else 0]
-        fire(now, level, spikes[step].reshape(level.shape), table.fire, table.keep, table.after, table.reset)
+        fired = spikes[step].reshape(level.shape)
+        fire(now, level, fired, table.sums, table.fire, table.keep, table.after, table.reset)
         if observe is not None:
             observe(index, step, spikes[step], level.reshape(spikes[step].shape))
     emitted = spikes.reshape(steps * samples, *shape)

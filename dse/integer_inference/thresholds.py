@@ -28,13 +28,15 @@ Thresholds = npt.NDArray[np.int32]
 class ThresholdTable:
     """What a layer of neurons does with an integer sum; all arrays are int32 and never changed.
 
-    Levels are numbered from the lowest, ``start`` is the number of the membrane's zero. ``fire[c, v]`` is the smallest
-    sum at which a neuron of channel c with the stored level v fires; ``keep[c, v, k]`` the smallest at which a silent
-    one stores level k + 1 or more; after a spike level ``reset`` is stored, or, with a soft reset, the level that
-    ``after[c, v, k]`` says in the same way (``after`` is empty with a hard reset). Thresholds that nothing
-    reaches lie where the neuron fires, or beyond every sum that can occur. ``values`` are the levels in float32.
+    ``sums[c]`` are the sums, rising, at which something changes in channel c; the other arrays are positions in it and
+    shared by all channels, as a current that matters is the same for all of them. Levels are numbered from the lowest,
+    ``start`` is the number of the membrane's zero. A neuron of channel c with the stored level v fires from
+    ``sums[c, fire[v]]`` on; a silent one stores level k + 1 or more from ``sums[c, keep[v, k]]`` on; after a spike
+    level ``reset`` is stored, or, with a soft reset, the level that ``after[v, k]`` says in the same way (``after`` is
+    empty with a hard reset). What never happens has a sum that cannot occur. ``values`` are the levels in float32.
     """
 
+    sums: Thresholds
     fire: Thresholds
     keep: Thresholds
     after: Thresholds
@@ -46,11 +48,6 @@ class ThresholdTable:
     def levels(self) -> int:
         """Number of levels."""
         return len(self.values)
-
-    @property
-    def count(self) -> int:
-        """Number of thresholds that a device has to keep."""
-        return self.fire.size + self.keep.size + self.after.size
 
 
 def threshold_table(layer: ExactSum, dynamics: LIFDynamics) -> tuple[ThresholdTable, npt.NDArray[np.bool_]]:
@@ -64,15 +61,18 @@ def threshold_table(layer: ExactSum, dynamics: LIFDynamics) -> tuple[ThresholdTa
     signed = codes * sign.double().unsqueeze(1)
     lowest, highest = ((signed.clamp(*side).sum(dim=1) * layer.largest_input).long() for side in ((None, 0), (0, None)))
     wanted = _wanted_currents(levels, dynamics)
-    tables: tuple[list[Tensor], ...] = ([], [], [])
+    currents = torch.unique(torch.cat([least.flatten() for least in wanted]))
+    fire, keep, after = (torch.searchsorted(currents, least.contiguous()).numpy().astype(np.int32) for least in wanted)
+    changes = []
     for channel in range(channels):
         sums = torch.arange(int(lowest[channel]), int(highest[channel]) + 1)
-        currents = layer.from_sums((sums * sign[channel]).to(torch.float32), channel)
-        for table, least in zip(tables, wanted, strict=True):
-            table.append(torch.searchsorted(currents, least.contiguous()) + lowest[channel])
+        caused = layer.from_sums((sums * sign[channel]).to(torch.float32), channel)
+        changes.append(torch.searchsorted(caused, currents) + lowest[channel])
     start = int(torch.searchsorted(levels, dynamics.grid.quantise(torch.zeros(1))))
-    fire, keep, after = (torch.stack(table).numpy().astype(np.int32) for table in tables)
-    return ThresholdTable(fire, keep, after, reset=start, start=start, values=levels.numpy()), flipped.numpy()
+    table = ThresholdTable(
+        torch.stack(changes).numpy().astype(np.int32), fire, keep, after, start, start, levels.numpy()
+    )
+    return table, flipped.numpy()
 
 
 def _wanted_currents(levels: Tensor, dynamics: LIFDynamics) -> tuple[Tensor, Tensor, Tensor]:

@@ -150,8 +150,8 @@ def test_a_tie_at_the_threshold_stays_silent_and_a_tie_between_levels_goes_up() 
     make_exact(network, InputCodes(1, 255))
     table = IntegerNetwork.of(network, (1, 1, 1)).stages[0].table
     assert table is not None
-    assert table.fire[0, table.start] == 3  # 2 x 0.5 is the threshold itself
-    assert table.keep[0, table.start].tolist() == [0, 1]  # 0.5 is stored as 1
+    assert table.sums[0, table.fire[table.start]] == 3  # 2 x 0.5 is the threshold itself
+    assert table.sums[0, table.keep[table.start]].tolist() == [0, 1]  # 0.5 is stored as 1
 
 
 @pytest.mark.parametrize("reset", ["hard", "soft"])
@@ -168,9 +168,11 @@ def test_a_threshold_table_says_what_the_float_rule_says_for_every_sum_and_level
             fired, stored = lif_step(
                 torch.tensor([float(total)]) * layer.scale + layer.shift, torch.tensor([value]), neuron.dynamics
             )
-            fires = sign * total >= table.fire[0, number]
+            fires = sign * total >= table.sums[0, table.fire[number]]
             passed = table.after if fires else table.keep
-            level = table.reset if fires and reset == "hard" else int((sign * total >= passed[0, number]).sum())
+            level = (
+                table.reset if fires and reset == "hard" else int((sign * total >= table.sums[0, passed[number]]).sum())
+            )
             assert bool(fired) == fires
             assert float(stored) == table.values[level]
 

@@ -1,0 +1,114 @@
+"""From a stored trial to an exported folder, and from a folder to what its network is measured to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cost_models import InputError
+from dse.datasets import load_dataset
+from dse.evaluate import data_of, network_of
+from dse.export import EXPORT_FORMATS
+from dse.export.export_format import Measured, TrainedTrial
+from dse.export.folder import read_folder, write_folder
+from dse.integer_inference import NotExactError
+from dse.training import one_thread
+from studies import Evaluation, State, Study
+
+SPLIT = "test"
+
+
+def export_trial(
+    study: Study, evaluation: Evaluation, form: str, folder: Path, data_root: str | None
+) -> dict[str, Any]:
+    """Train the network of a finished trial again, write it, read it back and measure it; gives the manifest.
+
+    ``reproduced`` in it tells whether the validation accuracy is the stored one, to the last digit.
+    """
+    chosen = EXPORT_FORMATS[form]
+    if not evaluation.state.finished or evaluation.state is State.STOPPED:
+        raise InputError(f"trial {evaluation.trial} is {evaluation.state.value}; only complete trials can be exported")
+    with one_thread():
+        network, realised, again = network_of(study, evaluation, data_root)
+        dataset = data_of(study, data_root, realised.time_steps)
+        trial = TrainedTrial(study, network, realised, dataset.input_shape, dataset.classes, dataset.test)
+
+        def fill(draft: Path) -> dict[str, Any]:
+            try:
+                details = chosen.write(trial, draft)
+            except NotExactError as error:
+                raise InputError(f"trial {evaluation.trial} has no integer form: {error}") from None
+            manifest = {**_about(study, evaluation, form, trial), **details}
+            manifest["measured"] = {"split": SPLIT, **chosen.open(draft, manifest)(dataset.test).to_dict()}
+            manifest["bytes"] = chosen.memory(draft, manifest)
+            return manifest
+
+        manifest = write_folder(folder, fill)
+    stored = evaluation.value("validation")
+    return {**manifest, "accuracy_validation": again, "reproduced": again == stored}
+
+
+def _about(study: Study, evaluation: Evaluation, form: str, trial: TrainedTrial) -> dict[str, Any]:
+    cost = evaluation.cost.to_dict()["total"] if evaluation.cost else {}
+    return {
+        "format": form,
+        "study": study.name,
+        "trial": evaluation.trial,
+        "seed": evaluation.seed,
+        "dataset": study.task.dataset,
+        "input_shape": list(trial.input_shape),
+        "classes": trial.classes,
+        "time_steps": trial.realised.time_steps,
+        "configuration": trial.realised.to_dict(),
+        "cost_model_bytes": {name: cost[name] for name in cost if name.endswith("memory_bytes")},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What an exported network was measured to be now, beside what its manifest says."""
+
+    manifest: Mapping[str, Any]
+    measured: Measured
+    memory: Mapping[str, int]
+
+    @property
+    def differences(self) -> list[str]:
+        """What is no longer as it was, in words; empty where all is."""
+        said, now = self.manifest["measured"], self.measured.to_dict()
+        found = [f"{key} is {now[key]}, not {said[key]}" for key in now if now[key] != said[key]]
+        parts = self.manifest["bytes"]
+        return found + [
+            f"{key} take {self.memory.get(key)} bytes, not {parts[key]}"
+            for key in parts
+            if parts[key] != self.memory.get(key)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The shape of ``dse verify --json``."""
+        about = {key: self.manifest[key] for key in ("format", "study", "trial", "dataset", "time_steps")}
+        return {
+            **about,
+            "split": SPLIT,
+            **self.measured.to_dict(),
+            "bytes": dict(self.memory),
+            "cost_model_bytes": self.manifest["cost_model_bytes"],
+            "as_exported": not self.differences,
+            "differences": self.differences,
+        }
+
+
+def verify(folder: Path, data_root: str | None, cache_root: str | None = None) -> Verification:
+    """Read an export, run its network over the test split of its data set, and count the bytes of its files."""
+    manifest = read_folder(folder)
+    try:
+        chosen = EXPORT_FORMATS[manifest["format"]]
+        with one_thread():
+            run = chosen.open(folder, manifest)
+            steps = manifest["time_steps"]
+            samples = load_dataset(manifest["dataset"], data_root, time_steps=steps, cache_root=cache_root).test
+            return Verification(manifest, run(samples), chosen.memory(folder, manifest))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the manifest in {str(folder)!r} lacks {error}; export the trial again") from None

@@ -1,0 +1,147 @@
+"""What a user takes home is the network that was searched: exported, read back, measured again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dse.cli import main
+from dse.networks import build_network
+from studies import StudyStore
+
+STUDY = """
+name = "small"
+[space]
+pruning_ratio = 0.5
+weight_bits = 4
+membrane_bits = 2
+time_steps = 2
+[training]
+epochs = 1
+baseline_epochs = 2
+[search]
+sampler = "random"
+trials = 1
+seeds_on_front = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "small.toml").write_text(STUDY)
+    url = f"sqlite:///{folder / 'small.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DSE_CACHE", str(tmp_path_factory.getbasetemp() / "dse-cache"))
+        assert main(["run", str(folder / "small.toml"), "--storage", url, "--json"]) == 0
+    return url
+
+
+def exported(storage: str, folder: Path, form: str, trial: str = "0") -> int:
+    return main(["export", "small", trial, "--format", form, "-o", str(folder), "--storage", storage, "--json"])
+
+
+@pytest.mark.parametrize("form", ["torch", "packed"])
+def test_an_exported_network_is_the_searched_one_and_is_verified(
+    storage: str, tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exported(storage, tmp_path / "home", form) == 0
+    manifest = json.loads(capsys.readouterr().out)
+    with StudyStore(storage) as store:
+        trial = store.results("small").evaluation(0)
+    assert manifest["reproduced"] is True
+    assert manifest["accuracy_validation"] == trial.value("validation")
+    assert manifest["measured"]["accuracy"] == trial.value("test")
+    assert main(["verify", str(tmp_path / "home"), "--json"]) == 0
+    verified = json.loads(capsys.readouterr().out)
+    assert verified["as_exported"] is True
+    assert verified["samples"] == 360
+    assert {key: verified[key] for key in ("accuracy", "spikes")} == {
+        key: manifest["measured"][key] for key in ("accuracy", "spikes")
+    }
+
+
+def test_both_formats_spike_alike_and_packed_weights_take_what_the_cost_model_charges(
+    storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifests = {}
+    for form in ("torch", "packed"):
+        assert exported(storage, tmp_path / form, form) == 0
+        manifests[form] = json.loads(capsys.readouterr().out)
+    assert manifests["torch"]["measured"] == manifests["packed"]["measured"]
+    model = manifests["packed"]["cost_model_bytes"]
+    charged = model["weight_memory_bytes"] + model["index_memory_bytes"]
+    # Half of the weights at 4 bits: dense codes, a bitmap or an index come close to one another.
+    assert 0.8 < manifests["packed"]["bytes"]["weight codes"] / charged < 1.25
+
+
+def test_the_torch_format_loads_into_what_the_factory_returns(storage: str, tmp_path: Path) -> None:
+    assert exported(storage, tmp_path / "home", "torch") == 0
+    network = build_network("spiking_cnn", (1, 8, 8), 10)
+    network.body.load_state_dict(load_file(tmp_path / "home" / "weights.safetensors"))  # type: ignore[union-attr]
+    weights = network.body.conv2.weight  # type: ignore[union-attr]
+    assert len(torch.unique(weights)) <= 15
+    assert float((weights == 0).float().mean()) >= 0.5
+
+
+def test_a_packed_export_holds_whole_numbers_alone(storage: str, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file as load_arrays
+
+    assert exported(storage, tmp_path / "home", "packed") == 0
+    arrays = load_arrays(tmp_path / "home" / "integers.safetensors")
+    assert {array.dtype.kind for array in arrays.values()} == {"i", "u"}
+    assert np.sum([array.nbytes for array in arrays.values()]) > 0
+
+
+def test_a_damaged_export_is_named(storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exported(storage, tmp_path / "home", "packed") == 0
+    path = tmp_path / "home" / "integers.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    capsys.readouterr()
+    assert main(["verify", str(tmp_path / "home")]) == 2
+    assert "integers.safetensors is absent or not what was exported" in capsys.readouterr().err
+
+
+def test_another_number_in_the_manifest_is_a_difference(
+    storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exported(storage, tmp_path / "home", "packed") == 0
+    path = tmp_path / "home" / "export.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"measured": manifest["measured"] | {"spikes": 7}}))
+    capsys.readouterr()
+    assert main(["verify", str(tmp_path / "home")]) == 1
+    assert "not 7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["0", "--format", "onnx"], "unknown export format 'onnx'; known: packed, torch"),
+        (["baseline", "--format", "packed"], "layer 'conv1' has float weights"),
+        (["9", "--format", "torch"], "9"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_sentence_and_leaves_nothing(
+    storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    folder = tmp_path / "home"
+    assert main(["export", "small", *words, "-o", str(folder), "--storage", storage]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_export_is_never_replaced(
+    storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.tex").write_text("ours")
+    assert exported(storage, tmp_path, "packed") == 2
+    assert "exists and is no export" in capsys.readouterr().err
+    assert (tmp_path / "thesis.tex").read_text() == "ours"
