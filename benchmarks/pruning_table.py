@@ -381,7 +381,7 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
                 "### Which classes pay: undecayed against magnitude pruning",
                 "",
                 "Intensification is the slope, without intercept, of the normalised recall balances after pruning on",
-                "those before (Good et al., NeurIPS 2022): above 1 the gaps between classes widened. Both methods prune",
+                "those before (Good et al., NeurIPS 2022); above 1 the gaps between classes widened. Both methods cut",
                 "the same dense network of a seed once, after a fifth of the training, and train on under the mask.",
                 "",
                 *intensification_table(results),

@@ -38,6 +38,8 @@ class Job:
     """Plain values that a worker needs for one evaluation; ``splits`` are those on which the network is measured.
 
     With ``curve`` the validation accuracy is measured at the end of every epoch; ``stopping`` may then end it all.
+    ``found`` is what a method that finds its pruning ratios itself has found in an earlier training: it then is to meet
+    those ratios exactly.
     """
 
     study: Study
@@ -48,6 +50,7 @@ class Job:
     data_root: str | None = None
     curve: bool = False
     stopping: StoppingRule | None = None
+    found: Configuration | None = None
 
 
 def evaluate(job: Job) -> Evaluation:
@@ -124,15 +127,18 @@ def trained_network(
     workload = _untrained_workload(study, job.data_root)
     network = _float_network(study, job.data_root)
     method, quantizer = _method(study)
-    compress(network, workload, job.configuration, method, quantizer, study.method.membrane_quantizer)
-    training, validation = _split(study, job.data_root, job.configuration.time_steps)
+    configuration = job.configuration
+    if method.learns_ratios and job.found is not None:
+        configuration, method.learns_ratios = job.found, False
+    compress(network, workload, configuration, method, quantizer, study.method.membrane_quantizer)
+    training, validation = _split(study, job.data_root, configuration.time_steps)
     options = study.training
     schedule = Schedule(
         options.epochs, options.batch_size, options.learning_rate, options.weight_decay, options.samples_per_epoch
     )
     epoch_end = _curve_recorder(job, network, validation, curve) if job.curve and curve is not None else None
     train(network, training, schedule, loss=_loss(study), seed=job.seed, method=method, epoch_end=epoch_end)
-    realised = settle(network, workload, job.configuration, method)
+    realised = settle(network, workload, configuration, method)
     told = tuple(Measurement("training", name, job.seed, value) for name, value in method.metrics().items())
     return network, realised, told
 

@@ -50,14 +50,15 @@ class FinalFront:
         if self.study.search.seeds_on_front and known.value("test") is None:
             self.store.add_measurements(self.study.name, None, new_measurements(known, baseline(SPLITS)))
 
+    def _job(self, member: Evaluation, seed: int) -> Job:
+        """The member under one seed; where it found its ratios itself, other seeds meet those: they share one cost."""
+        found = member.realised if seed != member.seed else None
+        return Job(self.study, member.asked, seed, member.trial, SPLITS, self.data_root, found=found)
+
     def measure(self, members: tuple[Evaluation, ...]) -> None:
         """Train each member under each of its seeds that was not measured yet, and store what was measured."""
         baseline = self.store.baseline(self.study.name)
-        jobs = [
-            (member, Job(self.study, member.asked, seed, member.trial, SPLITS, self.data_root))
-            for member in members
-            for seed in unmeasured(self.study, member)
-        ]
+        jobs = [(member, self._job(member, seed)) for member in members for seed in unmeasured(self.study, member)]
         for number, (_, job) in enumerate(jobs):
             self.engine.start(number, job)
         self.watch.update(phase="front", measured=0, to_measure=len(jobs))

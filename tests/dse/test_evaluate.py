@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cost_models import Configuration, InputError, Workload
+from cost_models import Configuration, InputError, Workload, estimate, load_hardware
 from dse.compression import compress, layer_weights, settle
 from dse.early_stopping import Forecast, StoppingRule
 from dse.evaluate import Job, baseline, evaluate, trace_study
@@ -18,7 +18,7 @@ from dse.quantizers import WEIGHT_QUANTIZERS
 from dse.trace import trace
 from studies import State, Study
 from studies.design_space import Choices, DesignSpace
-from studies.study import Task, Training
+from studies.study import Method, Task, Training
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +136,25 @@ def test_a_settled_network_holds_plain_weights_with_the_values_it_computed_with(
         assert isinstance(weight.effective, torch.nn.Parameter)
         assert torch.equal(weight.effective, before[name])
         assert len(weight.effective.unique()) <= 2**4
+
+
+def test_a_method_that_finds_its_ratios_has_them_as_the_trials_realised_configuration_and_in_its_cost(
+    study: Study,
+) -> None:
+    options = {"autoprune": {"ratios": "own", "regularisation": 2e-2, "learn": 0.9}}
+    own = replace(study, method=Method("autoprune", options=options))
+    workload = trace_study(own)
+    configuration = Configuration.uniform(workload, pruning_ratio=0.95, membrane_bits=32, time_steps=2)
+    evaluation = evaluate(Job(own, configuration, seed=3, trial=0))
+    assert evaluation.state is State.COMPLETE, evaluation.reason
+    assert evaluation.asked == configuration
+    assert evaluation.realised is not None
+    assert evaluation.workload is not None
+    ratios = {budget.layer: budget.pruning_ratio for budget in evaluation.realised.budgets}
+    assert 0.0 < min(ratios.values()) < 0.9
+    assert max(ratios.values()) <= 0.951
+    assert evaluation.cost == estimate(evaluation.workload, evaluation.realised, load_hardware(own.hardware))
+    assert 0.0 <= evaluation.values("training", "recovered_share")[3] <= 1.0
+    # Another seed meets what this one found, so that the accuracies of all seeds belong to one cost.
+    other = evaluate(Job(own, configuration, seed=4, trial=0, found=evaluation.realised))
+    assert other.realised == evaluation.realised
