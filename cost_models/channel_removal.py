@@ -83,7 +83,8 @@ def channels_left(workload: Workload, batch: ConfigurationBatch) -> Mapping[str,
         if _depthwise(layer):
             kept = np.minimum(kept, np.rint(channels * source))
         output = kept / channels if channels else ones
-        left[layer.name] = _Left(output, source, output if layer.neurons_per_channel else ones)
+        neurons = output if layer.neurons_per_channel else ones
+        left[layer.name] = _Left(output, source, neurons)
     return left
 
 
@@ -98,6 +99,15 @@ def live_input_shares(workload: Workload, configuration: Configuration) -> dict[
         return {layer.name: 1.0 for layer in workload.compressible}
     left = channels_left(workload, batch)
     return {layer.name: float(left[layer.name].source[0]) for layer in workload.compressible}
+
+
+def neurons_left(workload: Workload, configuration: Configuration) -> dict[str, float]:
+    """The neurons of each layer that removed channels leave, by the layer's name."""
+    batch = ConfigurationBatch.of(workload, [configuration])
+    if batch.channel is None:
+        return {layer.name: float(layer.neurons) for layer in workload.layers}
+    left = channels_left(workload, batch)
+    return {layer.name: layer.neurons * float(left[layer.name].neurons[0]) for layer in workload.layers}
 
 
 def _depthwise(layer: Layer) -> bool:

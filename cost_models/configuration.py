@@ -11,7 +11,7 @@ from cost_models.errors import InputError, check_count, check_share
 from cost_models.registry import unknown_name
 from cost_models.workload import Workload
 
-GRANULARITIES = ("weight", "channel")
+GRANULARITIES = ("weight", "channel", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class LayerBudget:
 
     ``pruning_ratio`` is removed / all weights in [0, 1); ``weight_bits`` and ``membrane_bits`` are bit widths
     (:mod:`cost_models.bits`); ``membrane_bits`` is None where no spiking neuron follows the layer. ``granularity`` says
-    what is removed as a unit: single weights, or whole output channels.
+    what is removed as a unit: single weights, whole output channels, or single outputs: then all weights stay, and
+    ``pruning_ratio`` is the share of outputs, over samples and time steps, whose current is not computed.
     """
 
     layer: str

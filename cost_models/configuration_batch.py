@@ -22,7 +22,8 @@ class ConfigurationBatch:
 
     ``pruning_ratio``, ``weight_bits`` and ``membrane_bits`` have shape (n, L), ``time_steps`` (n,). Membrane bits
     are NaN where a layer feeds no neuron. ``channel`` (n, L) marks layers whose whole output channels are removed.
-    ``input_density`` (n, L) replaces the workload's densities, for trained networks whose activity was measured.
+    ``output`` (n, L) marks those where single outputs are left out. ``input_density`` and ``output_density`` (n, L)
+    replace the workload's densities, for trained networks whose activity was measured.
     """
 
     pruning_ratio: Numbers
@@ -31,6 +32,8 @@ class ConfigurationBatch:
     time_steps: Numbers
     channel: npt.NDArray[np.bool_] | None = None
     input_density: Numbers | None = None
+    output: npt.NDArray[np.bool_] | None = None
+    output_density: Numbers | None = None
 
     def __post_init__(self) -> None:
         for name in ("pruning_ratio", "weight_bits", "membrane_bits", "time_steps"):
@@ -43,7 +46,7 @@ class ConfigurationBatch:
                 raise InputError(f"{name} has shape {getattr(self, name).shape}; as pruning_ratio it must be {shape}")
         if self.time_steps.shape != shape[:1]:
             raise InputError(f"time_steps has shape {self.time_steps.shape}; it must be {shape[:1]}")
-        for name in ("channel", "input_density"):
+        for name in ("channel", "input_density", "output", "output_density"):
             if getattr(self, name) is not None and getattr(self, name).shape != shape:
                 raise InputError(f"{name} has shape {getattr(self, name).shape}; as pruning_ratio it must be {shape}")
         self._check_values()
@@ -59,9 +62,10 @@ class ConfigurationBatch:
             known = (bits >= 1) & (bits <= FULL_PRECISION) & ((bits == np.floor(bits)) | (bits == TERNARY))
             absent = np.isnan(bits) if name == "membrane_bits" else np.zeros_like(known)
             refuse(name, ~(known | absent), "bit widths are whole numbers from 1 to 32, or 1.58")
-        if self.input_density is not None:
-            shares = (self.input_density >= 0) & (self.input_density <= 1)
-            refuse("input_density", ~shares, "densities are in [0, 1]")
+        for name in ("input_density", "output_density"):
+            density = getattr(self, name)
+            if density is not None:
+                refuse(name, ~((density >= 0) & (density <= 1)), "densities are in [0, 1]")
         steps = self.time_steps
         refuse("time_steps", ~((steps >= 1) & (steps == np.floor(steps))), "time steps are whole numbers from 1 on")
 
@@ -74,7 +78,7 @@ class ConfigurationBatch:
         names = tuple(layer.name for layer in workload.compressible)
         shape = (len(configurations), len(names))
         ratio, weight_bits, membrane_bits = np.empty(shape), np.empty(shape), np.empty(shape)
-        channel = np.zeros(shape, dtype=np.bool_)
+        channel, output = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
         for row, configuration in enumerate(configurations):
             budgets = configuration.budgets
             if configuration.layers != names:
@@ -86,21 +90,30 @@ class ConfigurationBatch:
                 math.nan if budget.membrane_bits is None else budget.membrane_bits for budget in budgets
             ]
             channel[row] = [budget.granularity == "channel" for budget in budgets]
+            output[row] = [budget.granularity == "output" for budget in budgets]
         steps = np.array([configuration.time_steps for configuration in configurations], dtype=np.float64)
-        return cls(ratio, weight_bits, membrane_bits, steps, channel if channel.any() else None)
+        return cls(
+            ratio,
+            weight_bits,
+            membrane_bits,
+            steps,
+            channel if channel.any() else None,
+            output=output if output.any() else None,
+        )
 
     def with_measured(self, workload: Workload, measured: Sequence[Workload]) -> ConfigurationBatch:
-        """The batch with the input densities of ``measured``, one workload of the same network for each configuration.
+        """The batch with the densities of ``measured``, one workload of the same network for each configuration.
 
         Raises :class:`InputError` where a measured workload is not ``workload`` with other densities.
         """
         names = [layer.name for layer in workload.compressible]
-        density = np.empty(self.pruning_ratio.shape)
+        density, computed = np.empty(self.pruning_ratio.shape), np.empty(self.pruning_ratio.shape)
         for row, other in enumerate(measured):
             if [layer.name for layer in other.compressible] != names:
                 raise InputError(f"the measured workload {other.network!r} has other layers than {workload.network!r}")
             density[row] = [layer.input_density for layer in other.compressible]
-        return replace(self, input_density=density)
+            computed[row] = [layer.output_density for layer in other.compressible]
+        return replace(self, input_density=density, output_density=computed)
 
     def __getitem__(self, rows: slice) -> ConfigurationBatch:
         """Some of the configurations."""

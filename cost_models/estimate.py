@@ -161,6 +161,7 @@ def _costs(
     proposal = _proposal(whole, batch)
     if batch.channel is not None:
         columns, other_columns, ratio, lost = remove_channels(workload, batch, whole, whole_others)
+        ratio = ratio if batch.output is None else np.where(batch.output.T, 0.0, ratio)
         proposal = replace(proposal, pruning_ratio=ratio, lost_weights=lost)
     operations = all_operations(columns, proposal)
     storage = layer_storage(columns, operations.kept, proposal, formats, conventions)
@@ -192,14 +193,21 @@ def _costs(
 def _proposal(columns: LayerColumns, batch: ConfigurationBatch) -> Proposal:
     weight_bits = np.ascontiguousarray(batch.weight_bits.T)
     membrane_bits = np.ascontiguousarray(batch.membrane_bits.T)
+    ratio = np.ascontiguousarray(batch.pruning_ratio.T)
+    computed = columns.output_density if batch.output_density is None else batch.output_density.T
+    computed = np.where(columns.static, 1.0, computed)  # a static input is computed once, before anything is known
+    if batch.output is not None:
+        computed = computed * np.where(batch.output.T, 1.0 - ratio, 1.0)
+        ratio = np.where(batch.output.T, 0.0, ratio)
     return Proposal(
-        pruning_ratio=np.ascontiguousarray(batch.pruning_ratio.T),
+        pruning_ratio=ratio,
         weight_bits=weight_bits,
         membrane_bits=np.where(np.isnan(membrane_bits), float(FULL_PRECISION), membrane_bits),
         time_steps=batch.time_steps,
         input_density=columns.input_density if batch.input_density is None else batch.input_density.T,
         lost_weights=None,
         wide=weight_bits == FULL_PRECISION,
+        computed=computed,
     )
 
 

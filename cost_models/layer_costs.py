@@ -28,7 +28,8 @@ class Proposal:
     """What is asked of some layers: arrays (layers, n), ``time_steps`` (n,); ``wide`` where activations are floats.
 
     ``lost_weights`` is what went with removed output channels (None: nowhere any); the columns and the pruning ratio
-    that go with it are of the layers that are left (:mod:`cost_models.channel_removal`).
+    that go with it are of the layers that are left (:mod:`cost_models.channel_removal`). ``computed`` is the share of
+    outputs that is computed at all.
     """
 
     pruning_ratio: Numbers
@@ -38,6 +39,7 @@ class Proposal:
     input_density: Numbers
     lost_weights: Numbers | None
     wide: Flags
+    computed: Numbers | float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +167,8 @@ def energy_and_latency(
     active = np.where(columns.spiking, active, 1.0)
     joules = np.where(columns.spiking, energies.accumulate[width], energies.multiply_accumulate[width])
     sparse, time_factor = run_sparse(columns, proposal, operations.kept, storage, joules, hardware, conventions)
-    executed = np.where(sparse, operations.macs_kept, operations.macs_dense) * active
+    # Outputs that are not computed are left out on any hardware, as whole rows or positions of the loop.
+    executed = np.where(sparse, operations.macs_kept, operations.macs_dense * proposal.computed) * active
     joules = joules + np.where(sparse, hardware.sparse.index_decode_joules, 0.0)
     traffic = _traffic(columns, operations, storage, proposal, resident, executed, hardware, conventions)
     membrane_add = energies.accumulate[storage.membrane_width.astype(np.intp)]
@@ -173,7 +176,9 @@ def energy_and_latency(
     energy = layer_energy(
         hardware, executed, joules, operations.neuron_updates, membrane_add, register_bits, traffic
     )  # fmt: skip
-    cycles = operations.macs_dense * active * time_factor / hardware.processing_elements
+    energy = energy + operations.gate * energies.multiply_accumulate[width]
+    cycles = operations.macs_dense * proposal.computed * active * time_factor + operations.gate
+    cycles = cycles / hardware.processing_elements
     return energy, layer_latency(hardware, cycles, operations.neuron_updates, traffic)
 
 
@@ -206,7 +211,9 @@ def _traffic(
 
 def all_operations(columns: LayerColumns, proposal: Proposal) -> Operations:
     """The operations of a proposal (see :func:`count_operations`)."""
-    return count_operations(columns, proposal.pruning_ratio, proposal.input_density, proposal.time_steps)
+    return count_operations(
+        columns, proposal.pruning_ratio, proposal.input_density, proposal.time_steps, proposal.computed
+    )
 
 
 def sum_rows(rows: Numbers) -> Numbers:

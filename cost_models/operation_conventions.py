@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+import numpy as np
+
 from cost_models.channel_removal import remove_channels
 from cost_models.configuration import Configuration
 from cost_models.configuration_batch import ConfigurationBatch
@@ -26,6 +28,8 @@ def _left(workload: Workload, configuration: Configuration) -> Iterator[tuple[La
     ratio = batch.pruning_ratio.T
     if batch.channel is not None:
         columns, others, ratio, _ = remove_channels(workload, batch, columns, others)
+    if batch.output is not None:  # outputs that are left out take no weight along
+        ratio = np.where(batch.output.T, 0.0, ratio)
     kept = kept_weights(columns.weights, ratio)
     for part, own, weights in (
         (columns, workload.compressible, kept),
@@ -33,6 +37,14 @@ def _left(workload: Workload, configuration: Configuration) -> Iterator[tuple[La
     ):
         macs = weights * part.positions + part.product_macs
         yield from zip(own, macs[:, 0].tolist(), part.neurons[:, 0].tolist(), strict=True)
+
+
+def _computed(layer: Layer, configuration: Configuration, *, once: bool = False) -> float:
+    """The share of outputs that dynamic pruning leaves to compute; ``once``: a static input is computed once."""
+    measured = 1.0 if once and layer.static_input else layer.output_density
+    if not layer.compressible or configuration[layer.name].granularity != "output":
+        return measured
+    return measured * (1.0 - configuration[layer.name].pruning_ratio)
 
 
 def dense_macs(workload: Workload, configuration: Configuration) -> float:
@@ -44,16 +56,19 @@ def kept_dense_flops(workload: Workload, configuration: Configuration) -> float:
     """SpQuant-SNN's FLOPs: one for each kept weight and position, one for each neuron and step; inputs taken as dense.
 
     As in the released code (fact sheet 1.8): a static image is computed anew in every step, no firing rate enters, and
-    one membrane update is one operation. What its mask predictor costs is not counted: our pruning has none.
+    one membrane update is one operation; outputs that are not computed do not count, what decides about them does.
     """
-    steps = configuration.time_steps
-    return sum((macs + neurons) * steps for _, macs, neurons in _left(workload, configuration))
+    return configuration.time_steps * sum(
+        macs * _computed(layer, configuration) + layer.gate_macs + neurons
+        for layer, macs, neurons in _left(workload, configuration)
+    )
 
 
 def effective_macs(workload: Workload, configuration: Configuration) -> float:
-    """NeuroBench's effective MACs: kept weights times non-zero inputs where the input is not binary."""
-    return sum(
-        macs * layer.input_density * _passes(layer, configuration)
+    """NeuroBench's effective MACs: kept weights times non-zero inputs where the input is not binary; gates included."""
+    gates = sum(layer.gate_macs * _passes(layer, configuration) for layer in workload.layers)
+    return gates + sum(
+        macs * layer.input_density * _computed(layer, configuration, once=True) * _passes(layer, configuration)
         for layer, macs, _ in _left(workload, configuration)
         if not layer.spiking_input
     )
@@ -62,7 +77,7 @@ def effective_macs(workload: Workload, configuration: Configuration) -> float:
 def effective_acs(workload: Workload, configuration: Configuration) -> float:
     """NeuroBench's effective ACs, the synaptic operations: kept weights times spikes."""
     return sum(
-        macs * layer.input_density * _passes(layer, configuration)
+        macs * layer.input_density * _computed(layer, configuration, once=True) * _passes(layer, configuration)
         for layer, macs, _ in _left(workload, configuration)
         if layer.spiking_input
     )

@@ -32,6 +32,8 @@ class LayerColumns:
     folded_parameters: Numbers
     neurons: Numbers
     input_density: Numbers
+    output_density: Numbers
+    gate_macs: Numbers
     input_elements: Numbers
     output_elements: Numbers
     spiking: npt.NDArray[np.bool_]
@@ -59,6 +61,8 @@ class LayerColumns:
             folded_parameters=column([folded[layer.name] for layer in layers]),
             neurons=column([layer.neurons for layer in layers]),
             input_density=column([layer.input_density for layer in layers]),
+            output_density=column([layer.output_density for layer in layers]),
+            gate_macs=column([layer.gate_macs for layer in layers]),
             input_elements=column([math.prod(layer.input_shape) if layer.input_shape else 0 for layer in layers]),
             output_elements=column([math.prod(layer.output_shape) if layer.output_shape else 0 for layer in layers]),
             spiking=flags([layer.spiking_input for layer in layers]),
@@ -98,7 +102,8 @@ class Operations:
     """Operations for one input over all time steps, arrays of shape (layers, n).
 
     ``passes`` is how often the layer is computed: once for an input that is the same in every step (direct coding),
-    else once a step. ``kept`` is the number of weights that are not pruned.
+    else once a step. ``kept`` is the number of weights that are not pruned. ``gate`` are the multiply-accumulates of
+    what decides which outputs are computed; they are among ``macs``.
     """
 
     passes: Numbers
@@ -108,6 +113,7 @@ class Operations:
     macs: Numbers
     synops: Numbers
     neuron_updates: Numbers
+    gate: Numbers
 
 
 def kept_weights(weights: Numbers, pruning_ratio: Numbers) -> Numbers:
@@ -116,25 +122,32 @@ def kept_weights(weights: Numbers, pruning_ratio: Numbers) -> Numbers:
 
 
 def count_operations(
-    columns: LayerColumns, pruning_ratio: Numbers, input_density: Numbers, time_steps: Numbers
+    columns: LayerColumns,
+    pruning_ratio: Numbers,
+    input_density: Numbers,
+    time_steps: Numbers,
+    computed: Numbers | float = 1.0,
 ) -> Operations:
     """Count the operations of layers pruned to ``pruning_ratio`` (layers, n) over ``time_steps`` (n,).
 
     A synaptic operation is the work of one spike at one kept weight: positions x kept weights x passes x input density
     (NeuroBench's effective accumulates). An ordinary input counts a multiply-accumulate for each kept weight whether
-    the input is zero or not, as a direct-coded image does.
+    the input is zero or not, as a direct-coded image does. ``computed`` is the share of outputs that dynamic pruning
+    leaves to compute.
     """
     passes = np.where(columns.static, 1.0, time_steps)
     kept = kept_weights(columns.weights, pruning_ratio)
-    left = (kept * columns.positions + columns.product_macs) * passes
+    left = (kept * columns.positions + columns.product_macs) * passes * computed
+    gate = columns.gate_macs * passes
     return Operations(
         passes=passes,
         kept=kept,
         macs_dense=dense_operations(columns, passes),
         macs_kept=left,
-        macs=np.where(columns.spiking, 0.0, left),
+        macs=np.where(columns.spiking, 0.0, left) + gate,
         synops=np.where(columns.spiking, left * input_density, 0.0),
         neuron_updates=columns.neurons * time_steps,
+        gate=gate,
     )
 
 

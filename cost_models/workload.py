@@ -31,6 +31,10 @@ class Layer:
     operations) and not multiply-accumulates. ``static_input`` marks a layer whose input is the same in every time step
     (direct coding): it is computed once and not once per step.
 
+    ``output_density`` is the measured share of outputs, over samples and time steps, whose current is computed at all
+    (dynamic pruning leaves the others out; the first time step of a static input is computed once for all of them);
+    ``gate_macs`` are the multiply-accumulates per time step of what decides about that.
+
     ``reads`` names the compressible layer whose output channels arrive here, each with an equal share of the input, so
     that a channel removed there leaves this layer with less to read; None where nothing of the kind is known (behind a
     residual sum, a concatenation, attention). ``neurons_per_channel``: a removed output channel takes its neurons along
@@ -53,17 +57,18 @@ class Layer:
     static_input: bool = False
     reads: str | None = None
     neurons_per_channel: bool = True
+    output_density: float = 1.0
+    gate_macs: int = 0
 
     def __post_init__(self) -> None:
         for shape in ("weight_shape", "input_shape", "output_shape"):
             object.__setattr__(self, shape, tuple(getattr(self, shape)))
         if self.kind not in KINDS:
             raise InputError(f"layer {self.name!r}: " + unknown_name("kind", self.kind, KINDS))
-        for count in ("positions", "groups", "other_parameters", "product_macs", "neurons"):
+        for count in ("positions", "groups", "other_parameters", "product_macs", "neurons", "gate_macs"):
             check_count(f"layer {self.name!r}: {count}", getattr(self, count))
-        object.__setattr__(
-            self, "input_density", check_density(f"layer {self.name!r}: input_density", self.input_density)
-        )
+        for share in ("input_density", "output_density"):
+            object.__setattr__(self, share, check_density(f"layer {self.name!r}: {share}", getattr(self, share)))
 
     @property
     def weights(self) -> int:

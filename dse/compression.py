@@ -56,6 +56,7 @@ def compress(
                 f"layer {name!r} is inside torch's {type(weight.module).__name__}, whose weights cannot be pruned or "
                 "rounded; fix its pruning_ratio at 0 and its weight_bits at 32"
             )
+    method.bind(workload)
     method.attach(network, weights, configuration)
     neurons = layer_neurons(network, workload)
     for name, neuron in neurons.items():

@@ -17,7 +17,7 @@ from dse.compression import compress, settle
 from dse.datasets import Dataset, Samples, load_dataset, split_train_validation
 from dse.early_stopping import StoppingRule
 from dse.integer_inference import InputCodes, NotExactError, make_exact
-from dse.measurement import measure_densities, measurements, predict
+from dse.measurement import measure_densities, measurements, predict, with_measured_outputs
 from dse.method_options import with_options
 from dse.networks import build_network
 from dse.neurons import MEMBRANE_QUANTIZERS, NEURONS
@@ -90,10 +90,11 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
     Raises :class:`InputError` for an unknown name, an option that does not exist, absent data, or a network that cannot
     take the data set's input.
     """
-    _, quantizer = _method(study)
+    method, quantizer = _method(study)
     _loss(study)
     TASKS[study.task.kind]
     workload = _untrained_workload(study, data_root)
+    method.check_space(workload, study.space)
     for layer in workload.compressible:
         for bits in study.space.for_layer(layer.name)["weight_bits"].values:
             quantizer.check_bits(bits)
@@ -186,6 +187,7 @@ def _measured(job: Job, network: nn.Module, realised: Configuration, started: fl
     metrics = TASKS[study.task.kind].metrics
     _, validation = _split(study, job.data_root, realised.time_steps)
     workload, outputs = measure_densities(network, _untrained_workload(study, job.data_root), realised, validation)
+    realised = with_measured_outputs(network, realised)
     found: tuple[Measurement, ...] = ()
     for split in job.splits:
         if split == "test":

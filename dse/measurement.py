@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from cost_models import Configuration, Workload, live_input_shares
+from cost_models import Configuration, Layer, Workload, live_input_shares
+from cost_models.channel_removal import neurons_left
 from dse.compression import layer_weights
 from dse.datasets import Samples
+from dse.neurons import Activity, record_activity, spiking_neurons
+from dse.pruning.output_gates import GatedNorm, gated_norms
+from dse.spiking_network import SpikingNetwork
 from dse.training import TrainingDiverged
 from studies.evaluation import Measurement
 
@@ -74,14 +78,55 @@ def measure_densities(
 
     The density of a layer with a spiking input is the share of non-zeros of its actual input (pooled spikes included)
     over all samples and time steps, of those inputs that ``realised`` leaves: what removed channels would have sent is
-    not there to count. Every other layer has 1.0: its multiply-accumulates are executed densely.
+    not there to count. Every other layer has 1.0: its multiply-accumulates are executed densely. The output density of
+    a layer is what the membrane masks behind it leave to compute, of the neurons that ``realised`` leaves; its gate
+    comes with its operations and parameters.
     """
-    with record_input_densities(network, workload) as record:
+    gates = gated_norms(network)
+    for gated in gates.values():
+        gated.gate.reset_counts()
+    masked = any(getattr(neuron, "membrane_mask", "none") != "none" for neuron in spiking_neurons(network).values())
+    activity: dict[str, Activity] = {}
+    with record_input_densities(network, workload) as record, ExitStack() as stack:
+        if masked:
+            activity = stack.enter_context(record_activity(network))
         outputs = predict(network, samples)
     left = live_input_shares(workload, realised)
     densities = {layer.name: 1.0 for layer in workload.compressible}
     densities |= {name: min(density.share / left[name], 1.0) for name, density in record.items()}
-    return workload.with_densities(densities), outputs
+    measured = workload.with_densities(densities)
+    neurons = neurons_left(workload, realised)
+    prefix = "body." if isinstance(network, SpikingNetwork) else ""
+    layers = tuple(
+        _with_outputs(layer, activity.get(f"{prefix}{layer.neuron}"), neurons[layer.name], gates.get(layer.name))
+        for layer in measured.layers
+    )
+    return replace(measured, layers=layers), outputs
+
+
+def _with_outputs(layer: Layer, activity: Activity | None, neurons: float, gated: GatedNorm | None) -> Layer:
+    if activity is not None and activity.masked:
+        layer = replace(layer, output_density=1.0 - activity.masked_share * layer.neurons / neurons)
+    if gated is not None:
+        parameters = sum(parameter.numel() for parameter in gated.gate.parameters())
+        layer = replace(
+            layer,
+            gate_macs=gated.gate.macs(layer.input_shape),
+            other_parameters=layer.other_parameters + parameters,
+        )
+    return layer
+
+
+def with_measured_outputs(network: nn.Module, realised: Configuration) -> Configuration:
+    """``realised`` with the share of outputs that each gate left out in the last :func:`measure_densities`."""
+    gates = gated_norms(network)
+    return replace(
+        realised,
+        budgets=tuple(
+            replace(budget, pruning_ratio=gates[budget.layer].gate.left_out) if budget.layer in gates else budget
+            for budget in realised.budgets
+        ),
+    )
 
 
 def measurements(

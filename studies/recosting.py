@@ -58,7 +58,10 @@ def _in_total(evaluations: Sequence[Evaluation], profile: HardwareProfile) -> li
     groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for index, evaluation in enumerate(evaluations):
         if evaluation.workload is not None and evaluation.realised is not None:
-            shapes = tuple((layer.name, layer.weight_shape, layer.positions) for layer in evaluation.workload.layers)
+            shapes = tuple(
+                (layer.name, layer.weight_shape, layer.positions, layer.parameters, layer.gate_macs)
+                for layer in evaluation.workload.layers
+            )
             groups[shapes].append(index)
     for indices in groups.values():
         pairs = [(evaluations[index].realised, evaluations[index].workload) for index in indices]

@@ -5,12 +5,19 @@ from dse.pruning.autoprune import AutoPrune
 from dse.pruning.magnitude import MagnitudePruning
 from dse.pruning.masks import LayerMasks, WeightMask
 from dse.pruning.method import LayerWeight, Progress, PruningMethod
+from dse.pruning.spatial_channel import SpatialChannelPruning
 from dse.pruning.undecayed import UndecayedPruning
 from dse.pruning.unpruned import NoPruning
 
 PRUNING_METHODS: Registry[type[PruningMethod]] = Registry(
     "pruning method",
-    {"magnitude": MagnitudePruning, "autoprune": AutoPrune, "undecayed": UndecayedPruning, "none": NoPruning},
+    {
+        "magnitude": MagnitudePruning,
+        "autoprune": AutoPrune,
+        "undecayed": UndecayedPruning,
+        "spatial_channel": SpatialChannelPruning,
+        "none": NoPruning,
+    },
 )
 
 __all__ = [
@@ -22,6 +29,7 @@ __all__ = [
     "NoPruning",
     "Progress",
     "PruningMethod",
+    "SpatialChannelPruning",
     "UndecayedPruning",
     "WeightMask",
 ]

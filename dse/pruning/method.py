@@ -10,7 +10,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from cost_models import Configuration
+from cost_models import Configuration, Workload
+from studies import DesignSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,14 @@ class PruningMethod(ABC):
     learns_ratios: bool = False
     description: ClassVar[str] = ""
     source: ClassVar[str] = ""
+
+    def check_space(self, workload: Workload, space: DesignSpace) -> None:
+        """Raise :class:`cost_models.InputError` for ratios in ``space`` that this method can never realise."""
+        return
+
+    def bind(self, workload: Workload) -> None:
+        """Told the network's workload before :meth:`attach`, for methods that ask how its layers hang together."""
+        return
 
     @abstractmethod
     def attach(self, network: nn.Module, layers: Mapping[str, LayerWeight], configuration: Configuration) -> None:

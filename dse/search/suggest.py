@@ -138,7 +138,8 @@ class SearchSpace:
             else:
                 columns[parameter.field][:, layers.index(parameter.layer)] = column
         channel = np.ones((len(rows), len(layers)), dtype=np.bool_) if self.granularity == "channel" else None
-        return ConfigurationBatch(**columns, time_steps=steps, channel=channel)
+        output = np.ones((len(rows), len(layers)), dtype=np.bool_) if self.granularity == "output" else None
+        return ConfigurationBatch(**columns, time_steps=steps, channel=channel, output=output)
 
     def random_rows(self, count: int, generator: np.random.Generator) -> Indices:
         """``count`` index rows drawn uniformly."""

@@ -21,8 +21,12 @@ from dse.tasks import TRAINING_LOSSES
 from dse.trace import trace
 from dse.training import Schedule, TrainingDiverged, seeded, train
 
-#: Every method that removes weights, with its default options.
-METHODS = {name: method for name, method in PRUNING_METHODS.items() if method is not NoPruning}
+#: Every method that removes single weights, with its default options.
+METHODS = {
+    name: method
+    for name, method in PRUNING_METHODS.items()
+    if method is not NoPruning and method.granularity == "weight"
+}
 NETWORKS = {"ordinary": "lenet_300_100", "spiking": "spiking_cnn"}
 SHAPE, CLASSES, STEPS = (1, 8, 8), 10, 2
 
