@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dse.api import Front, Result, explore, run
+    from dse.conversion import spiking
     from dse.neurons import LIF
     from dse.search import samplers
     from dse.search.progress import Progress
     from dse.spiking_network import SpikingNetwork
     from dse.trace import trace
 
-__all__ = ["LIF", "Front", "Progress", "Result", "SpikingNetwork", "explore", "run", "samplers", "trace"]
+__all__ = ["LIF", "Front", "Progress", "Result", "SpikingNetwork", "explore", "run", "samplers", "spiking", "trace"]
 
 _HOMES = {
     "Front": "dse.api",
@@ -29,6 +30,7 @@ _HOMES = {
     "explore": "dse.api",
     "run": "dse.api",
     "samplers": "dse.search",
+    "spiking": "dse.conversion",
     "trace": "dse.trace",
 }
 

@@ -35,6 +35,7 @@ def baseline_key(study: Study, dataset_fingerprint: str, time_steps: int) -> str
         "dataset_fingerprint": dataset_fingerprint,
         "training": training,
         "neuron": study.method.neuron,
+        "readout": study.method.readout,
         "options": {
             name: dict(study.method.options.get(name, {})) for name in (study.method.neuron, study.training.loss)
         },

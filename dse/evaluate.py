@@ -244,6 +244,7 @@ def _untrained(study: Study, dataset: Dataset) -> nn.Module:
             dataset.classes,
             neuron=neuron,
             time_steps=min(MOST_BASELINE_STEPS, int(max(study.space.time_steps.values))),
+            readout=study.method.readout,
         )
 
 

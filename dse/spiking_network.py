@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-from cost_models import InputError
+from cost_models import InputError, unknown_name
 from cost_models.errors import check_count
-from dse.neurons import Timeline, spiking_neurons
+from dse.neurons import LIF, SpikingNeuron, Timeline, spiking_neurons
+
+#: How a spiking network answers: the mean of the last layer's values, or the rate of neurons behind it.
+READOUTS = ("logits", "rate")
+
+
+def with_rate_readout(body: nn.Module, neuron: Callable[..., SpikingNeuron]) -> nn.Sequential:
+    """``body`` with a last layer of neurons behind it, called ``readout``."""
+    sequence = body if isinstance(body, nn.Sequential) else nn.Sequential(OrderedDict(body=body))
+    sequence.add_module("readout", neuron())
+    return sequence
 
 
 class SpikingNetwork(nn.Module):
     """Runs ``body`` over ``time_steps`` steps; its output is the mean over time of what the body gives per step.
+
+    With ``readout`` "rate" a layer of ``neuron`` stands behind the body, as its last module ``readout``, and the output
+    is the spike rate of each class; with "logits" the output is the mean of the last layer's values. (A body that is no
+    ``nn.Sequential`` then becomes the module ``body`` of one, and its layers are named so.)
 
     The input is a static frame ``(B, *input_shape)``, shown in every step, or a sequence ``(T, B, *input_shape)``. They
     are told apart by ``input_ndim``, the number of dimensions of ``input_shape``; without it only a tensor of five
@@ -18,9 +35,19 @@ class SpikingNetwork(nn.Module):
     body sees ``(T * B, ...)``, time first. ``time_steps`` may be set at any time.
     """
 
-    def __init__(self, body: nn.Module, time_steps: int, input_ndim: int | None = None) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        time_steps: int,
+        input_ndim: int | None = None,
+        readout: str = "logits",
+        neuron: Callable[..., SpikingNeuron] = LIF,
+    ) -> None:
         super().__init__()
-        self.body = body
+        if readout not in READOUTS:
+            raise InputError(unknown_name("readout", readout, READOUTS))
+        self.readout = readout
+        self.body = with_rate_readout(body, neuron) if readout == "rate" else body
         self.input_ndim = input_ndim
         self.timeline = Timeline()
         self.time_steps = time_steps

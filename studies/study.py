@@ -59,16 +59,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How a proposed configuration is realised in training; ``options`` holds each method's own, by method name."""
+    """How a proposed configuration is realised in training; ``options`` holds each method's own, by method name.
+
+    ``readout`` says how a spiking network answers: "logits", the mean over time of what its last layer gives, or
+    "rate", the mean over time of the spikes of a layer of neurons behind it.
+    """
 
     pruning: str = "magnitude"
     weight_quantizer: str = "uniform"
     membrane_quantizer: str = "stacked"
     neuron: str = "lif"
+    readout: str = "logits"
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("pruning", "weight_quantizer", "membrane_quantizer", "neuron"):
+        for name in ("pruning", "weight_quantizer", "membrane_quantizer", "neuron", "readout"):
             _check_text(f"method.{name}", getattr(self, name))
         object.__setattr__(self, "options", _plain("method", self.options))
 

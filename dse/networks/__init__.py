@@ -28,13 +28,16 @@ def build_network(
     *,
     neuron: NeuronFactory = LIF,
     time_steps: int = 1,
+    readout: str = "logits",
 ) -> nn.Module:
     """A fresh network, ready to take ``(B, *input_shape)`` and to give ``(B, classes)``.
 
     ``name`` is one of ours or a user's ``path/to/file.py:factory``; of ``input_shape``, ``classes``, ``neuron`` and
     ``time_steps`` a user's factory is given those that it names as parameters. A network with spiking neurons inside
-    is wrapped in a :class:`SpikingNetwork` of ``time_steps`` steps. Weights come from torch's global generator. Raises
-    :class:`InputError` for unknown names, for a shape the network cannot take and for a factory that gives no module.
+    is wrapped in a :class:`SpikingNetwork` of ``time_steps`` steps with ``readout``; what comes as one already
+    (:func:`dse.spiking`) keeps its own read-out unless "rate" is asked for. Weights come from torch's global generator.
+    Raises :class:`InputError` for unknown names, for a shape the network cannot take and for a factory that gives no
+    module.
     """
     shape = tuple(input_shape)
     if is_reference(name):
@@ -47,8 +50,15 @@ def build_network(
             first.fix_threshold()  # as LT-SNN does: the first layer's threshold is not learned
     if isinstance(body, SpikingNetwork):
         body.time_steps = time_steps
+        body.input_ndim = len(shape) if body.input_ndim is None else body.input_ndim
+        if readout == body.readout or readout == "logits":
+            return body
+        body = body.body
+    if not spiking_neurons(body):
+        if readout != "logits":
+            raise InputError(f"method.readout is {readout!r}, but network {name!r} does not spike; leave the key out")
         return body
-    return SpikingNetwork(body, time_steps, input_ndim=len(shape)) if spiking_neurons(body) else body
+    return SpikingNetwork(body, time_steps, len(shape), readout, neuron)
 
 
 def _from_factory(name: str, factory: Callable[..., Any], offered: dict[str, Any]) -> nn.Module:
