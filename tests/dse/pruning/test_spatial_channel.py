@@ -18,11 +18,11 @@ from cost_models import (
     load_hardware,
 )
 from dse.compression import compress, layer_weights, settle
-from dse.datasets import Samples, load_dataset
+from dse.datasets import DATASETS, Samples, load_dataset
 from dse.evaluate import Job, evaluate, trace_study
 from dse.measurement import measure_densities, with_measured_outputs
 from dse.networks import build_network
-from dse.pruning import SpatialChannelPruning
+from dse.pruning import PRUNING_METHODS, SpatialChannelPruning
 from dse.pruning.output_gates import BlockGate, ChannelPredictor, GatedNorm, target_channels
 from dse.pruning.static_channels import Surroundings, channel_scores
 from dse.quantizers import WEIGHT_QUANTIZERS
@@ -30,7 +30,7 @@ from dse.spiking_network import SpikingNetwork
 from dse.tasks import TRAINING_LOSSES
 from dse.trace import trace
 from dse.training import Schedule, seeded, train
-from studies import State, Study
+from studies import State, Study, load_study
 from studies.design_space import Choices, DesignSpace, LayerChoices
 from studies.study import Method, Task, Training
 
@@ -145,7 +145,7 @@ class TestGates:
     def test_the_ratio_asked_for_is_met_within_two_points_on_other_data(
         self, level: str, ratios: dict[str, float], digits: Samples
     ) -> None:
-        network, workload, realised = trained(SpatialChannelPruning(level), ratios, digits, epochs=6)
+        network, workload, realised = trained(SpatialChannelPruning(level), ratios, digits, epochs=5)
         measure_densities(network, workload, realised, load_dataset("digits").test)
         realised = with_measured_outputs(network, realised)
         for name, ratio in ratios.items():
@@ -237,6 +237,18 @@ def test_a_study_with_gates_runs_a_trial_and_stores_what_was_realised() -> None:
     assert evaluation.realised["conv2"].pruning_ratio == pytest.approx(0.5, abs=0.1)  # two short epochs
     assert evaluation.workload is not None
     assert evaluation.workload["conv2"].gate_macs > 0
+
+
+@pytest.mark.parametrize("name", ["spquant_nmnist", "spquant_fashion_mnist"])
+def test_a_ready_study_asks_only_for_what_its_network_and_methods_can_do(name: str) -> None:
+    study = load_study(name)
+    entry = DATASETS[study.task.dataset]
+    workload = trace(build_network(study.task.network, entry.input_shape, entry.classes), entry.input_shape)
+    study.check_against(workload)
+    PRUNING_METHODS[study.method.pruning](**study.method.options["spatial_channel"]).check_space(workload, study.space)
+    for layer in workload.compressible:
+        for bits in study.space.for_layer(layer.name)["weight_bits"].values:
+            WEIGHT_QUANTIZERS[study.method.weight_quantizer]().check_bits(bits)
 
 
 def without_silenced(network: nn.Module, workload: Workload) -> SpikingNetwork:
