@@ -45,6 +45,18 @@ SETTINGS = (
 )
 HEADS = ("data set", "weights", "membrane", "reset", "T", "samples", "spike decisions", "test accuracy")
 COUNTS = ("spikes", "levels", "predictions")
+INTRODUCTION = """\
+# Integer-only inference against the trained network
+
+Made by `python benchmarks/integer_inference.py`; every sample of the test split, one seed, `spiking_cnn`, fine-tuned for
+{epochs} epochs from the float network of the ready study (a subset of the images in each epoch on MNIST and
+Fashion-MNIST; N-MNIST where only 1,000 and 100 recordings are at hand). Accuracies are those of short runs.
+Machine: {machine}, one thread.
+
+Differing spikes / stored levels / predictions; "measured" is the network whose accuracy a study reports, "as trained" the
+one with float weights and batch norm, where a sum may round to the other side of a threshold.
+
+"""
 
 
 def name_of(setting: tuple[Any, ...]) -> str:
@@ -97,21 +109,7 @@ def packed_bytes(trial: TrainedTrial) -> dict[str, int]:
 
 
 def page(rows: list[dict[str, Any]]) -> Iterator[str]:
-    yield "# Integer-only inference against the trained network"
-    yield ""
-    yield "Made by `python benchmarks/integer_inference.py`; every sample of the test split, one seed, `spiking_cnn`, fine-tuned"
-    yield f"for {rows[0]['epochs']} epochs from the float network of the ready study (a subset of the images in each epoch on MNIST and"
-    yield "Fashion-MNIST; N-MNIST is the subset of 1,000 and 100 recordings). Accuracies are those of short runs."
-    yield f"Machine: {rows[0]['machine']}, one thread."
-    yield ""
-    yield 'Differing spikes / stored levels / predictions; "measured" is the network whose accuracy a study reports, "as trained"'
-    yield "the one with float weights and batch norm, where a sum may round to the other side of a threshold."
-    yield ""
-    yield (
-        "| "
-        + " | ".join((*HEADS, "different: measured", "different: as trained", "packed weights", "thresholds"))
-        + " |"
-    )
+    yield from INTRODUCTION.format(epochs=rows[0]["epochs"], machine=rows[0]["machine"]).splitlines()
     yield "|" + "---|" * (len(HEADS) + 4)
     for row in rows:
         study, quantizer, bits, membrane, membrane_bits, reset, steps = row["setting"]
