@@ -48,13 +48,13 @@ COUNTS = ("spikes", "levels", "predictions")
 INTRODUCTION = """\
 # Integer-only inference against the trained network
 
-Made by `python benchmarks/integer_inference.py`; every sample of the test split, one seed, `spiking_cnn`, fine-tuned for
-{epochs} epochs from the float network of the ready study (a subset of the images in each epoch on MNIST and
+Made by `python benchmarks/integer_inference.py`; every sample of the test split, one seed, `spiking_cnn`, fine-tuned
+for {epochs} epochs from the float network of the ready study (a subset of the images in each epoch on MNIST and
 Fashion-MNIST; N-MNIST where only 1,000 and 100 recordings are at hand). Accuracies are those of short runs.
 Machine: {machine}, one thread.
 
-Differing spikes / stored levels / predictions; "measured" is the network whose accuracy a study reports, "as trained" the
-one with float weights and batch norm, where a sum may round to the other side of a threshold.
+Differing spikes / stored levels / predictions; "measured" is the network whose accuracy a study reports, "as trained"
+the one with float weights and batch norm, where a sum may round to the other side of a threshold.
 
 """
 
@@ -110,6 +110,7 @@ def packed_bytes(trial: TrainedTrial) -> dict[str, int]:
 
 def page(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from INTRODUCTION.format(epochs=rows[0]["epochs"], machine=rows[0]["machine"]).splitlines()
+    yield "| " + " | ".join((*HEADS, "measured: different", "as trained: different", "codes", "thresholds")) + " |"
     yield "|" + "---|" * (len(HEADS) + 4)
     for row in rows:
         study, quantizer, bits, membrane, membrane_bits, reset, steps = row["setting"]
