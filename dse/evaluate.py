@@ -28,6 +28,7 @@ from dse.tasks import TASKS, TRAINING_LOSSES, TrainingLoss
 from dse.trace import trace
 from dse.training import EpochEnd, Schedule, one_thread, seeded, train
 from studies import Evaluation, Measurement, State, Study
+from studies.study import Task
 
 #: The largest number of time steps at which the float network is trained, unless the study says otherwise.
 MOST_BASELINE_STEPS = 4
@@ -178,7 +179,7 @@ def network_of(
 
 def data_of(study: Study, data_root: str | None, time_steps: int) -> Dataset:
     """The data set of a study, as its networks of this many time steps see it."""
-    return _dataset(study.task.dataset, data_root, time_steps)
+    return _dataset(study.task, data_root, time_steps)
 
 
 def _measured(job: Job, network: nn.Module, realised: Configuration, started: float) -> Evaluation:
@@ -191,7 +192,7 @@ def _measured(job: Job, network: nn.Module, realised: Configuration, started: fl
     found: tuple[Measurement, ...] = ()
     for split in job.splits:
         if split == "test":
-            samples = _dataset(study.task.dataset, job.data_root, realised.time_steps).test
+            samples = _dataset(study.task, job.data_root, realised.time_steps).test
             outputs_of_split = predict(network, samples)
         else:
             samples, outputs_of_split = validation, outputs
@@ -211,12 +212,12 @@ def _measured(job: Job, network: nn.Module, realised: Configuration, started: fl
 
 def _float_network(study: Study, data_root: str | None) -> nn.Module:
     """A fresh copy of the trained float network; trained and cached first if need be."""
-    dataset = _dataset(study.task.dataset, data_root, None)
+    dataset = _dataset(study.task, data_root, None)
     network = _untrained(study, dataset)
     steps = _baseline_steps(study, network)
     if isinstance(network, SpikingNetwork):
         network.time_steps = steps
-    key = baseline_key(study, _dataset(study.task.dataset, data_root, steps).fingerprint, steps)
+    key = baseline_key(study, _dataset(study.task, data_root, steps).fingerprint, steps)
     if load_state(network, key):
         return network
     options = study.training
@@ -257,7 +258,7 @@ def _baseline_steps(study: Study, network: nn.Module) -> int:
 
 @lru_cache(maxsize=2)
 def _untrained_workload(study: Study, data_root: str | None) -> Workload:
-    dataset = _dataset(study.task.dataset, data_root, None)
+    dataset = _dataset(study.task, data_root, None)
     network = _untrained(study, dataset)
     try:
         return trace(network, dataset.input_shape, name=study.task.network, temporal=dataset.temporal)
@@ -271,13 +272,21 @@ def _untrained_workload(study: Study, data_root: str | None) -> Workload:
 
 
 @lru_cache(maxsize=8)
-def _dataset(name: str, data_root: str | None, time_steps: int | None) -> Dataset:
-    return load_dataset(name, data_root, time_steps=time_steps, cache_root=os.environ.get("DSE_CACHE"))
+def _dataset(task: Task, data_root: str | None, time_steps: int | None) -> Dataset:
+    return load_dataset(
+        task.dataset,
+        data_root,
+        time_steps=time_steps,
+        frame_size=task.frame_size,
+        slicing=task.slicing,
+        corrupt=task.corrupt,
+        cache_root=os.environ.get("DSE_CACHE"),
+    )
 
 
 @lru_cache(maxsize=8)
 def _split(study: Study, data_root: str | None, time_steps: int) -> tuple[Samples, Samples]:
-    dataset = _dataset(study.task.dataset, data_root, time_steps)
+    dataset = _dataset(study.task, data_root, time_steps)
     return split_train_validation(dataset, study.training.validation_fraction, study.seed)
 
 

@@ -13,6 +13,8 @@ from studies.design_space import DesignSpace
 from studies.objectives import OBJECTIVES, limit_names
 
 TASK_KINDS = ("classification",)
+SLICINGS = ("time", "count")  #: of events into the bins of a sample
+REACTIONS = ("refuse", "skip")  #: to a damaged recording
 LARGEST_SEED = 2**32 - 1  #: as numpy's generators and scikit-learn have it
 
 
@@ -44,17 +46,29 @@ def _plain(where: str, value: object) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is learned: a network (built-in name or ``file.py:factory``), a data set (likewise) and the kind of task."""
+    """What is learned: a network (built-in name or ``file.py:factory``), a data set (likewise) and the kind of task.
+
+    The rest is for event data: ``slicing`` into bins of equal "time" or "count" of events, ``frame_size`` in pixels
+    (None: the data set's own), and whether damaged recordings ``corrupt`` are there to "refuse" or to "skip".
+    """
 
     network: str = "spiking_cnn"
     dataset: str = "digits"
     kind: str = "classification"
+    slicing: str = "time"
+    frame_size: int | None = None
+    corrupt: str = "refuse"
 
     def __post_init__(self) -> None:
         _check_text("task.network", self.network)
         _check_text("task.dataset", self.dataset)
         if self.kind not in TASK_KINDS:
             raise InputError("task.kind: " + unknown_name("kind of task", self.kind, TASK_KINDS))
+        for key, known in (("slicing", SLICINGS), ("corrupt", REACTIONS)):
+            if getattr(self, key) not in known:
+                raise InputError(f"task.{key}: " + unknown_name("choice", getattr(self, key), known))
+        if self.frame_size is not None:
+            check_count("task.frame_size", self.frame_size, at_least=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def _about(study: Study, evaluation: Evaluation, form: str, trial: TrainedTrial)
         "trial": evaluation.trial,
         "seed": evaluation.seed,
         "dataset": study.task.dataset,
+        "events": {key: getattr(study.task, key) for key in ("slicing", "frame_size", "corrupt")},
         "input_shape": list(trial.input_shape),
         "classes": trial.classes,
         "time_steps": trial.realised.time_steps,
@@ -108,7 +109,10 @@ def verify(folder: Path, data_root: str | None, cache_root: str | None = None) -
         with one_thread():
             run = chosen.open(folder, manifest)
             steps = manifest["time_steps"]
-            samples = load_dataset(manifest["dataset"], data_root, time_steps=steps, cache_root=cache_root).test
+            events = manifest["events"]
+            samples = load_dataset(
+                manifest["dataset"], data_root, time_steps=steps, cache_root=cache_root, **events
+            ).test
             return Verification(manifest, run(samples), chosen.memory(folder, manifest))
     except (KeyError, TypeError) as error:
         raise InputError(f"the manifest in {str(folder)!r} lacks {error}; export the trial again") from None

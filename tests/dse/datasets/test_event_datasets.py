@@ -16,6 +16,8 @@ import torch
 from cost_models import InputError
 from dse.datasets import load_dataset, split_train_validation
 from dse.datasets.cifar import CLASS_NAMES
+from dse.evaluate import data_of
+from studies import load_study
 from tests.dse.datasets.event_writers import Event, write_aedat2, write_aedat3, write_bin
 
 
@@ -209,3 +211,23 @@ def test_a_listed_recording_that_is_absent_is_named(tmp_path: Path) -> None:
     (root / "dvs128-gesture" / "DvsGesture" / "user01_led.aedat").unlink()
     with pytest.raises(InputError, match=r"user01_led\.aedat cannot be read"):
         load_dataset("dvs128_gesture", root, cache_root=tmp_path)
+
+
+def test_a_study_says_how_events_are_sliced_and_what_happens_to_damaged_recordings(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DSE_CACHE", str(tmp_path / "cache"))
+    for name in ("Train", "Test"):
+        unpack(data_root / "n-mnist" / f"{name}.zip", tmp_path / "n-mnist", 30)
+    damaged = next((tmp_path / "n-mnist" / "Train").rglob("*.bin"))
+    damaged.write_bytes(damaged.read_bytes()[:-2])
+    refusing = load_study("n_mnist", ["task.slicing=count"])
+    with pytest.raises(InputError, match="truncated"):
+        data_of(refusing, str(tmp_path), 3)
+    skipping = load_study("n_mnist", ["task.slicing=count", "task.corrupt=skip"])
+    with pytest.warns(UserWarning, match="1 damaged left out"):
+        frames = data_of(skipping, str(tmp_path), 3).train.inputs
+    assert len(frames) == 29
+    events = frames.sum(dim=(2, 3, 4), dtype=torch.int64)
+    # Equal numbers of events in each bin, but for those above a pixel's cap.
+    assert float((events / events.sum(dim=1, keepdim=True)).min()) > 0.3
