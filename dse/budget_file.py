@@ -25,7 +25,7 @@ from studies.study import Study
 
 FORMATS = ("toml", "json", "csv")
 SHARED = ("study", "trial", "network", "input_shape", "hardware", "time_steps")
-KEYS = (*SHARED, "accuracy_validation", "accuracy_test", "cost", "layers")
+KEYS = (*SHARED, "method", "accuracy_validation", "accuracy_test", "cost", "layers")
 LAYER_COLUMNS = ("pruning_ratio", "weight_bits", "membrane_bits", "granularity", "input_density")
 
 
@@ -61,6 +61,7 @@ def budget_document(study: Study, evaluation: Evaluation, point: Mapping[str, An
         "input_shape": list(evaluation.workload.input_shape) if evaluation.workload else None,
         "hardware": study.hardware,
         "time_steps": configuration.time_steps,
+        "method": study.method_in_force(evaluation.choices),
         "accuracy_validation": point["accuracy_validation"],
         "accuracy_test": point.get("accuracy_test"),
         "cost": dict(point["cost"]),

@@ -182,11 +182,17 @@ def rows_table(rows: Sequence[Mapping[str, str]]) -> PlainTable:
     return PlainTable("", dict.fromkeys(names, "left"), [[row[name] for name in names] for row in rows])
 
 
-def front_table(title: str, points: Sequence[Mapping[str, Any]], objectives: Sequence[str]) -> PlainTable:
-    """The points of a front: accuracies, the other objectives and the compression of each."""
+def front_table(
+    title: str, points: Sequence[Mapping[str, Any]], objectives: Sequence[str], method: Sequence[str] = ()
+) -> PlainTable:
+    """The points of a front: accuracies, the other objectives and the compression of each.
+
+    ``method`` names what the search chose about the method, by key of ``[method]``: one column each.
+    """
     shown = [name for name in objectives if name not in ("accuracy", "time_steps")]
     columns = {"trial": "right", "validation\naccuracy": "right", "test\naccuracy": "right"}
     columns |= {heading(name): "right" for name in shown}
+    columns |= {name.replace(".", "\n"): "left" for name in method}
     columns |= {heading(name): "right" for name in ("time_steps", "pruning_ratio", "weight_bits", "membrane_bits")}
     rows = [
         [
@@ -194,6 +200,7 @@ def front_table(title: str, points: Sequence[Mapping[str, Any]], objectives: Seq
             human("accuracy", point["accuracy_validation"]),
             _with_deviation(point),
             *(human(name, point["values"].get(name)) for name in shown),
+            *(str(point["method"].get(name, "")) for name in method),
             str(point["time_steps"]),
             human("pruning_ratio", pruned_share(point)),
             _span(layer["weight_bits"] for layer in point["layers"]),

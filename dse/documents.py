@@ -11,7 +11,6 @@ from typing import Any
 from cost_models import InputError
 from dse.budget import Limits, Point, Reachable
 from studies import Evaluation, ParetoFront, State, Study, StudyResults, recall_distortion, study_to_dict
-from studies.results import trial_point
 
 #: What differs from trial to trial in the reasons for skipping, and the words that stand for it in a summary.
 _VARYING = (
@@ -121,6 +120,7 @@ def trial_document(study: Study, evaluation: Evaluation, baseline: Evaluation | 
         "reason": evaluation.reason,
         "seed": evaluation.seed,
         "seconds": evaluation.seconds,
+        "method": study.method_in_force(evaluation.choices),
         "asked": evaluation.asked.to_dict(),
         "realised": evaluation.realised.to_dict() if evaluation.realised else None,
         "cost": evaluation.cost.to_dict() if evaluation.cost else None,
@@ -159,7 +159,7 @@ def candidates(results: StudyResults, limits: Limits) -> list[dict[str, Any]]:
     objectives = results.study.objectives.names
     extra = [name for name in limits.upper if name not in objectives]
     front = ParetoFront.of(results.evaluations, (*objectives, *extra), results.study.constraints)
-    return [trial_point(member, objectives) for member in front]
+    return [results.point(member) for member in front]
 
 
 def nothing_fits_document(study: str, limits: Limits, nearest: Sequence[Reachable]) -> dict[str, Any]:
@@ -185,6 +185,7 @@ def front_rows(points: Sequence[Point]) -> list[dict[str, Any]]:
     rows = []
     for point in points:
         row = {key: value for key, value in point.items() if not isinstance(value, Mapping | list)}
+        row |= {f"method/{key}": value for key, value in point["method"].items()}
         row |= {key: value for key, value in {**point["values"], **point["cost"]}.items() if key not in row}
         for layer in point["layers"]:
             row |= {f"{layer['name']}/{key}": value for key, value in layer.items() if key != "name"}

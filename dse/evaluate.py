@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 from torch import nn
 
@@ -19,10 +21,9 @@ from dse.early_stopping import StoppingRule
 from dse.integer_inference import InputCodes, NotExactError, make_exact
 from dse.measurement import measure_densities, measurements, predict, with_measured_outputs
 from dse.method_options import with_options
+from dse.methods import check_methods, check_space, methods_of
 from dse.networks import build_network
-from dse.neurons import MEMBRANE_QUANTIZERS, NEURONS
-from dse.pruning import PRUNING_METHODS, PruningMethod
-from dse.quantizers import WEIGHT_QUANTIZERS, WeightQuantizer
+from dse.neurons import NEURONS
 from dse.spiking_network import SpikingNetwork
 from dse.tasks import TASKS, TRAINING_LOSSES, TrainingLoss
 from dse.trace import trace
@@ -41,6 +42,7 @@ class Job:
     With ``curve`` the validation accuracy is measured at the end of every epoch; ``stopping`` may then end it all.
     ``found`` is what a method that finds its pruning ratios itself has found in an earlier training: it then is to meet
     those ratios exactly.
+    ``choices`` are the values of the search's parameters by name; they decide the method where a study leaves it open.
     """
 
     study: Study
@@ -52,6 +54,19 @@ class Job:
     curve: bool = False
     stopping: StoppingRule | None = None
     found: Configuration | None = None
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        evaluation: Evaluation,
+        splits: tuple[str, ...] = ("validation",),
+        data_root: str | None = None,
+    ) -> Job:
+        """The job of a stored trial of ``study``: what was asked for, with its method, under its own seed."""
+        asked, seed, trial = evaluation.asked, evaluation.seed, evaluation.trial
+        return cls(study, asked, seed, trial, splits, data_root, choices=dict(evaluation.choices))
 
 
 def evaluate(job: Job) -> Evaluation:
@@ -91,14 +106,11 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
     Raises :class:`InputError` for an unknown name, an option that does not exist, absent data, or a network that cannot
     take the data set's input.
     """
-    method, quantizer = _method(study)
+    check_methods(study)
     _loss(study)
     TASKS[study.task.kind]
     workload = _untrained_workload(study, data_root)
-    method.check_space(workload, study.space)
-    for layer in workload.compressible:
-        for bits in study.space.for_layer(layer.name)["weight_bits"].values:
-            quantizer.check_bits(bits)
+    check_space(study, workload)
     return workload
 
 
@@ -128,7 +140,7 @@ def trained_network(
     study = job.study
     workload = _untrained_workload(study, job.data_root)
     network = _float_network(study, job.data_root)
-    method, quantizer = _method(study)
+    method, quantizer = methods_of(study.method_of(job.choices))
     configuration = job.configuration
     if method.learns_ratios and job.found is not None:
         configuration, method.learns_ratios = job.found, False
@@ -288,17 +300,6 @@ def _dataset(task: Task, data_root: str | None, time_steps: int | None) -> Datas
 def _split(study: Study, data_root: str | None, time_steps: int) -> tuple[Samples, Samples]:
     dataset = _dataset(study.task, data_root, time_steps)
     return split_train_validation(dataset, study.training.validation_fraction, study.seed)
-
-
-def _method(study: Study) -> tuple[PruningMethod, WeightQuantizer]:
-    """The pruning method and the weight quantiser of a study, each with its own options."""
-    chosen, options = study.method, study.method.options
-    MEMBRANE_QUANTIZERS[chosen.membrane_quantizer]
-    name = chosen.pruning
-    method = with_options("pruning method", name, PRUNING_METHODS[name], options.get(name, {}))
-    name = chosen.weight_quantizer
-    quantizer = with_options("weight quantizer", name, WEIGHT_QUANTIZERS[name], options.get(name, {}))
-    return method(), quantizer()
 
 
 def _loss(study: Study) -> TrainingLoss:

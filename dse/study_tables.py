@@ -37,7 +37,8 @@ def front_view(results: StudyResults) -> Iterator[str | PlainTable]:
     if not points:
         yield f"The front of {study.name!r} is empty: {empty_reason(results)}."
         return
-    yield front_table(f"Pareto front of {study.name!r}", points, study.objectives.names)
+    title = f"Pareto front of {study.name!r}"
+    yield front_table(title, points, study.objectives.names, study.space.method.keys)
     yield from _beside_front(results, points)
 
 
@@ -146,13 +147,18 @@ def study_view(document: Mapping[str, Any], share: float | None) -> Iterator[str
         ("network", settings["task"]["network"]),
         ("data set", settings["task"]["dataset"]),
         ("hardware", settings["hardware"]["profile"]),
-        ("pruning", settings["method"]["pruning"]),
-        ("weight quantizer", settings["method"]["weight_quantizer"]),
+        ("pruning", _named(settings, "pruning")),
+        ("weight quantizer", _named(settings, "weight_quantizer")),
         ("neuron", settings["method"]["neuron"]),
         ("maximize", ", ".join(settings["objectives"]["maximize"])),
         ("minimize", ", ".join(settings["objectives"]["minimize"])),
         ("limits", ", ".join(f"{name} <= {human(name, value)}" for name, value in settings["constraints"].items())),
         *((f"space: {name}", _choices(settings["space"][name])) for name in _SPACE),
+        *(
+            (f"space of {name}", _overrides(own))
+            for name, own in settings["space"]["method"].items()
+            if isinstance(own, Mapping)
+        ),
         *((f"space of {name}", _overrides(own)) for name, own in settings["space"]["layer"].items()),
         ("sampler", settings["search"]["sampler"]),
         ("seed", settings["seed"]),
@@ -176,6 +182,8 @@ def trial_view(document: Mapping[str, Any]) -> Iterator[str | PlainTable]:
     name = "Uncompressed network" if number is None else f"Trial {number}"
     reason = f": {document['reason']}" if document["reason"] else ""
     yield f"{name} of {document['study']!r}, {document['state']}{reason}"
+    if number is not None:
+        yield f"  method: {', '.join(f'{key} {value}' for key, value in document['method'].items())}"
     for split, sentence in _accuracies(document):
         yield f"  {split} accuracy {sentence}"
     if document["curve"]:
@@ -240,13 +248,19 @@ def _accuracies(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 _SPACE = ("pruning_ratio", "weight_bits", "membrane_bits", "time_steps")
 
 
-def _choices(values: Sequence[float]) -> str:
-    if len(values) <= 8:
-        return ", ".join(f"{value:g}" for value in values)
+def _named(settings: Mapping[str, Any], key: str) -> str:
+    """The study's method, or those that the search chooses among."""
+    names = settings["space"]["method"].get(key)
+    return f"{_choices(names)} (searched)" if names else str(settings["method"][key])
+
+
+def _choices(values: Sequence[Any]) -> str:
+    if len(values) <= 8 or isinstance(values[0], str):
+        return ", ".join(value if isinstance(value, str) else f"{value:g}" for value in values)
     return f"{values[0]:g}, {values[1]:g} ... {values[-1]:g} ({len(values)} values)"
 
 
-def _overrides(own: Mapping[str, Sequence[float]]) -> str:
+def _overrides(own: Mapping[str, Sequence[Any]]) -> str:
     return "; ".join(f"{name}: {_choices(values)}" for name, values in own.items())
 
 

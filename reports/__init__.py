@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cost_models import Registry
-from reports import break_even, front, layers, page, progress, recall, settings, summary, trials
+from reports import break_even, front, layers, methods, page, progress, recall, settings, summary, trials
 from reports.section import Section
 from studies.results import StudyResults
 
@@ -19,6 +19,7 @@ SECTIONS: Registry[Callable[[StudyResults], Section | None]] = Registry(
         "summary": summary.draw,
         "front": front.draw,
         "members": front.draw_table,
+        "methods": methods.draw,
         "layers": layers.draw,
         "costs": layers.draw_costs,
         "break_even": break_even.draw,

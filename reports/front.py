@@ -162,7 +162,7 @@ def _scatter(results: StudyResults, trials: pd.DataFrame, vertical: str, horizon
     base = baseline_row(results)
     drawing = theme.drawing(430)
     everything = pd.concat([trials, pd.DataFrame([base])]) if base else trials
-    up, across = _axis(everything, vertical, results), _axis(everything, horizontal, results)
+    up, across = objective_axis(everything, vertical, results), objective_axis(everything, horizontal, results)
     evaluations = {evaluation.trial: evaluation for evaluation in results.evaluations}
     names = results.study.objectives.names
     for role, (label, marker) in _LOOKS.items():
@@ -170,9 +170,9 @@ def _scatter(results: StudyResults, trials: pd.DataFrame, vertical: str, horizon
         if group.empty:
             continue
         if role == FRONT and horizontal != "trial":
-            _add_staircase(drawing, results, group, up, across, vertical, horizontal)
+            add_staircase(drawing, results, group, up, across, vertical, horizontal)
         texts = [hover_text(evaluations[row["trial"]], row, names) for _, row in group.iterrows()]
-        _add_points(drawing, group, up, across, (vertical, horizontal), label, marker, texts)
+        add_points(drawing, group, up, across, (vertical, horizontal), label, marker, texts)
     limit = results.study.constraints.get(horizontal)
     if limit is not None:
         drawing.add_vline(
@@ -183,7 +183,7 @@ def _scatter(results: StudyResults, trials: pd.DataFrame, vertical: str, horizon
         marker = {"color": theme.BASELINE, "size": 11, "symbol": "diamond"}
         text = [hover_text(results.baseline, base, names)]
         group = pd.DataFrame([base])
-        _add_points(drawing, group, up, across, (vertical, horizontal), "dense float", marker, text)
+        add_points(drawing, group, up, across, (vertical, horizontal), "dense float", marker, text)
     elif base and not missing(base[vertical]):
         drawing.add_hline(up.place(base[vertical]), line={"color": theme.BASELINE, "width": 1.5, "dash": "dash"})
     drawing.update_layout(xaxis=across.settings, yaxis=up.settings)
@@ -196,7 +196,7 @@ def _scatter(results: StudyResults, trials: pd.DataFrame, vertical: str, horizon
     return Figure(f"{capital(label_of(vertical))} over {over}", drawing, note)
 
 
-def _add_points(
+def add_points(
     drawing: go.Figure,
     group: pd.DataFrame,
     up: Axis,
@@ -206,6 +206,7 @@ def _add_points(
     marker: dict[str, Any],
     texts: list[str],
 ) -> None:
+    """Draw the trials of ``group`` at their values of ``pair`` (vertical, horizontal), with a text over each."""
     drawing.add_scatter(
         x=[None if missing(value) else across.place(value) for value in group[pair[1]]],
         y=[None if missing(value) else up.place(value) for value in group[pair[0]]],
@@ -217,7 +218,7 @@ def _add_points(
     )
 
 
-def _add_staircase(
+def add_staircase(
     drawing: go.Figure,
     results: StudyResults,
     group: pd.DataFrame,
@@ -225,7 +226,9 @@ def _add_staircase(
     across: Axis,
     vertical: str,
     horizontal: str,
+    colour: str = theme.FRONT,
 ) -> None:
+    """Join the members of a front that no other one beats in these two objectives alone."""
     maximised = results.study.objectives.maximize
     rightwards = horizontal in maximised
     steps = staircase(group, vertical, horizontal, upwards=vertical in maximised, rightwards=rightwards)
@@ -233,14 +236,15 @@ def _add_staircase(
         x=[across.place(value) for value in steps[horizontal]],
         y=[up.place(value) for value in steps[vertical]],
         mode="lines",
-        line={"color": theme.FRONT, "width": 1.5, "shape": "vh" if rightwards else "hv"},
+        line={"color": colour, "width": 1.5, "shape": "vh" if rightwards else "hv"},
         opacity=0.45,
         hoverinfo="skip",
         showlegend=False,
     )
 
 
-def _axis(frame: pd.DataFrame, name: str, results: StudyResults) -> Axis:
+def objective_axis(frame: pd.DataFrame, name: str, results: StudyResults) -> Axis:
+    """The axis of one objective, or of the trials' numbers, wide enough for every row of ``frame``."""
     if name == "trial":
         return Axis({"title": {"text": "trial"}}, logarithmic=False)
     unit, label = unit_of(name), label_of(name)

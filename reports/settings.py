@@ -49,7 +49,7 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
     elif is_dataclass(value):
         for field in fields(value):
             inner = getattr(value, field.name)
-            if inner is not None or not name.startswith("space.layers"):
+            if inner is not None or (not name.startswith("space.layers") and (inner or name != "space.method")):
                 yield from _flat(f"{name}.{field.name}" if name else field.name, inner)
     elif isinstance(value, Mapping):
         for key, inner in value.items():

@@ -48,7 +48,7 @@ def space_size(results: StudyResults) -> float | None:
         if budget.membrane_bits is None:
             choices.pop("membrane_bits")
         size += sum(math.log10(len(choice.values)) for choice in choices.values())
-    return size
+    return size + sum(math.log10(len(values)) for values in space.method.parameters().values())
 
 
 def best_points(results: StudyResults) -> list[Best]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from studies.design_space import Choices, DesignSpace, LayerChoices
     from studies.evaluation import Evaluation, Measurement, State
+    from studies.method_choices import MethodChoices
     from studies.objectives import OBJECTIVES, Objective, class_recalls, constraint_names, cost_value, limit_names
     from studies.pareto import FrontSnapshot, ParetoFront, fits, hypervolume, reference_point
     from studies.recall import RecallDistortion, distortion_measurements, recall_distortion
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "studies.design_space": ("Choices", "DesignSpace", "LayerChoices"),
     "studies.evaluation": ("Evaluation", "Measurement", "State"),
+    "studies.method_choices": ("MethodChoices",),
     "studies.objectives": ("OBJECTIVES", "Objective", "class_recalls", "constraint_names", "cost_value", "limit_names"),
     "studies.pareto": ("FrontSnapshot", "ParetoFront", "fits", "hypervolume", "reference_point"),
     "studies.recall": ("RecallDistortion", "distortion_measurements", "recall_distortion"),
@@ -43,6 +45,7 @@ __all__ = [
     "LayerChoices",
     "Measurement",
     "Method",
+    "MethodChoices",
     "Objective",
     "Objectives",
     "ParetoFront",

@@ -1,13 +1,18 @@
-"""What may be proposed: the choices for each layer and for the number of time steps."""
+"""What may be proposed: the choices for each layer, for the number of time steps and for the method."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from cost_models import Configuration, InputError, Workload, check_bits, unknown_name
 from cost_models.errors import check_count, check_share
+from studies.method_choices import MethodChoices, OptionValue
+
+#: What two trials that repeat each other have in common: the configuration, and what was chosen about the method.
+Identity = tuple[Configuration, tuple[tuple[str, OptionValue], ...]]
 
 #: Longest list of choices for one parameter; more is a slip in a step, not a design space.
 MOST_CHOICES = 1000
@@ -117,6 +122,7 @@ class DesignSpace:
     membrane_bits: Choices = Choices((32,))
     time_steps: Choices = Choices((4,))
     layers: Mapping[str, LayerChoices] = field(default_factory=dict)
+    method: MethodChoices = MethodChoices()
 
     def __post_init__(self) -> None:
         for name in _CHECKS:
@@ -131,6 +137,10 @@ class DesignSpace:
             "weight_bits": own.weight_bits or self.weight_bits,
             "membrane_bits": own.membrane_bits or self.membrane_bits,
         }
+
+    def identity(self, configuration: Configuration, choices: Mapping[str, Any]) -> Identity:
+        """What makes a trial a new one; ``choices`` are the values of the search's parameters by name."""
+        return configuration, tuple(self.method.in_force(choices).items())
 
     def contains(self, configuration: Configuration) -> bool:
         """Whether every value of ``configuration`` is among the choices; None as membrane bits always is."""

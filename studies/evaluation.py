@@ -25,6 +25,10 @@ class State(enum.StrEnum):
         return self in (State.COMPLETE, State.STOPPED)
 
 
+#: The metric that holds the accuracy right after hard pruning, before any training with fixed masks.
+HARD_PRUNED = "accuracy_hard_pruned"
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One metric of one trained network; ``seed`` is the training seed.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cost_models import Configuration, InputError
 from studies.evaluation import Evaluation, State
+from studies.method_choices import OptionValue
 from studies.objectives import OBJECTIVES
 from studies.pareto import FrontSnapshot, ParetoFront, reference_point
 from studies.study import Study
@@ -85,7 +86,12 @@ class StudyResults:
 
     def front_points(self) -> list[dict[str, Any]]:
         """The front's members in the public JSON shape, best first objective first; see :func:`trial_point`."""
-        return [trial_point(member, self.study.objectives.names) for member in self.front]
+        return [self.point(member) for member in self.front]
+
+    def point(self, evaluation: Evaluation) -> dict[str, Any]:
+        """One trial of this study in the public JSON shape; see :func:`trial_point`."""
+        names = self.study.objectives.names
+        return trial_point(evaluation, names, self.study.method_in_force(evaluation.choices))
 
     def to_dict(self) -> dict[str, Any]:
         """The public JSON shape of ``dse front --json``."""
@@ -104,12 +110,14 @@ class StudyResults:
         import pandas as pd
 
         members = set(self.front.trials)
+        searched = self.study.space.method.keys
         rows = []
         for evaluation in self.evaluations:
-            point = trial_point(evaluation, self.study.objectives.names)
+            point = self.point(evaluation)
             row: dict[str, Any] = {"trial": evaluation.trial, "state": evaluation.state.value}
             row |= {"on_front": evaluation.trial in members, "reason": evaluation.reason, **point["values"]}
             row |= {key: point[key] for key in _ACCURACIES} | {"seconds": evaluation.seconds}
+            row |= {f"method/{key}": value for key, value in point["method"].items() if key in searched}
             row |= {"time_steps": point["time_steps"]} | (point["cost"] or {})
             for layer in point["layers"]:
                 row |= {f"{layer['name']}/{key}": value for key, value in layer.items() if key != "name"}
@@ -120,8 +128,12 @@ class StudyResults:
 _ACCURACIES = ("accuracy_validation", "accuracy_test", "accuracy_std", "seeds")
 
 
-def trial_point(evaluation: Evaluation, objectives: tuple[str, ...]) -> dict[str, Any]:
+def trial_point(
+    evaluation: Evaluation, objectives: tuple[str, ...], method: Mapping[str, OptionValue] | None = None
+) -> dict[str, Any]:
     """One trial in the public JSON shape of a front point.
+
+    ``method`` names the methods it was trained with, and those of their options that the search chose.
 
     ``values`` are the objectives under the trial's own seed, on the validation split, as the search saw them.
     ``accuracy_validation`` and ``accuracy_test`` are means over ``seeds`` training seeds, ``accuracy_std`` the sample
@@ -139,6 +151,7 @@ def trial_point(evaluation: Evaluation, objectives: tuple[str, ...]) -> dict[str
         "accuracy_test": statistics.fmean(test) if test else None,
         "accuracy_std": statistics.stdev(spread) if len(spread) > 1 else None,
         "seeds": len(spread),
+        "method": dict(method or {}),
         "time_steps": configuration.time_steps,
         "cost": evaluation.cost.total.to_dict() if evaluation.cost else None,
         "layers": [

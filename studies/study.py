@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cost_models import InputError, Workload, unknown_name
 from cost_models.errors import check_count
 from studies.design_space import DesignSpace
+from studies.method_choices import NAMED
 from studies.objectives import OBJECTIVES, limit_names
 
 TASK_KINDS = ("classification",)
@@ -224,6 +225,7 @@ class Study:
             bound = {"above": 0.0} if OBJECTIVES[cost].is_cost else {"at_least": 0.0}
             limits[cost] = _number(f"constraints.{cost}", limit, **bound)
         object.__setattr__(self, "constraints", limits)
+        self._check_method_choices()
 
     @property
     def cost_limits(self) -> dict[str, float]:
@@ -233,6 +235,41 @@ class Study:
     def __hash__(self) -> int:
         # Mappings have no hash of their own; equal studies have equal names, tasks and seeds.
         return hash((self.name, self.task, self.hardware, self.objectives, self.training, self.seed))
+
+    def method_of(self, choices: Mapping[str, Any]) -> Method:
+        """The method of a trial; ``choices`` are the values of the search's parameters by name, as a trial keeps them.
+
+        >>> from studies import MethodChoices
+        >>> study = Study("a", space=DesignSpace(method=MethodChoices(pruning=("magnitude", "admm"))))
+        >>> study.method_of({"method.pruning": "admm"}).pruning
+        'admm'
+        """
+        space = self.space.method
+        named = {key: value for key, value in space.in_force(choices).items() if key in NAMED}
+        options = {owner: dict(own) for owner, own in self.method.options.items()}
+        for owner, own in space.options_in_force(choices).items():
+            options[owner] = {**options.get(owner, {}), **own}
+        return replace(self.method, options=options, **named)  # type: ignore[arg-type]
+
+    def method_in_force(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        """The methods of a trial, and those of their options that the search chose, by key of ``[method]``."""
+        method = self.method_of(choices)
+        return {name: getattr(method, name) for name in NAMED} | self.space.method.in_force(choices)
+
+    def _check_method_choices(self) -> None:
+        """Each option to choose belongs to a method that a trial can have, and is not fixed at the same time."""
+        space = self.space.method
+        known = dict.fromkeys((*(space.pruning or (self.method.pruning,)),))
+        known |= dict.fromkeys((*(space.weight_quantizer or (self.method.weight_quantizer,)),))
+        for owner, own in space.options.items():
+            if owner not in known:
+                raise InputError(
+                    "space.method: " + unknown_name("pruning method or quantizer of this study", owner, tuple(known))
+                )
+            for key in own:
+                if key in self.method.options.get(owner, {}):
+                    name = f"method.{owner}.{key}"
+                    raise InputError(f"{name} is fixed, and space.{name} is to be chosen; keep one of them")
 
     def check_against(self, workload: Workload) -> None:
         """Raise :class:`InputError` where the space names a layer that the network does not have."""

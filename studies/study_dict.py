@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from cost_models import InputError, unknown_name
 from cost_models.quantities import parse_quantity
 from studies.design_space import Choices, DesignSpace, LayerChoices, check_choices
+from studies.method_choices import NAMED, MethodChoices
 from studies.objectives import OBJECTIVES, limit_names
 from studies.study import Method, Objectives, Search, Study, Task, Training
 
@@ -38,6 +39,10 @@ def study_to_dict(study: Study) -> dict[str, Any]:
             "layer": {
                 layer: {name: list(own.values) for name, own in _fields(choices).items() if own is not None}
                 for layer, choices in space.layers.items()
+            },
+            "method": {
+                **{name: list(getattr(space.method, name)) for name in NAMED if getattr(space.method, name)},
+                **{owner: {key: list(v) for key, v in own.items()} for owner, own in space.method.options.items()},
             },
         },
         "hardware": {"profile": study.hardware},
@@ -149,7 +154,7 @@ def _search(table: Mapping[str, Any]) -> Search:
 
 def _space(table: Mapping[str, Any]) -> DesignSpace:
     layered = tuple(item.name for item in fields(LayerChoices))
-    _check_keys("space", table, (*layered, "time_steps", "layer"))
+    _check_keys("space", table, (*layered, "time_steps", "layer", "method"))
     layers = {}
     for layer, own in _table("space.layer", table.get("layer", {})).items():
         where = f"space.layer.{layer}"
@@ -158,13 +163,40 @@ def _space(table: Mapping[str, Any]) -> DesignSpace:
                 raise InputError(f'{where}: put a layer name with dots in quotes: [space.layer."{layer}.{key}"]')
         _check_keys(where, own, layered)
         layers[layer] = LayerChoices(**{key: _choices(f"{where}.{key}", key, value) for key, value in own.items()})
-    general = {key: _choices(f"space.{key}", key, value) for key, value in table.items() if key != "layer"}
-    return DesignSpace(**general, layers=layers)
+    own_shape = ("layer", "method")
+    general = {key: _choices(f"space.{key}", key, value) for key, value in table.items() if key not in own_shape}
+    method = _method_choices(_table("space.method", table.get("method", {})))
+    return DesignSpace(**general, layers=layers, method=method)
+
+
+def _method_choices(table: Mapping[str, Any]) -> MethodChoices:
+    """The table [space.method]: names of methods, and for each method a table of its options; single values are fixed.
+
+    The values of an option are a list or a range such as { low = 1, high = 8 }.
+    """
+    named: dict[str, Any] = {}
+    options: dict[str, dict[str, Any]] = {}
+    for key, value in table.items():
+        if key in NAMED:
+            named[key] = value if isinstance(value, list | tuple) else [value]
+        elif isinstance(value, Mapping):
+            options[key] = {
+                option: _option_values(f"space.method.{key}.{option}", own) for option, own in value.items()
+            }
+        else:
+            _check_keys("space.method", {key: value}, NAMED)
+    return MethodChoices(**named, options=options)
+
+
+def _option_values(where: str, value: object) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(_range(where, value, whole=all(isinstance(entry, int) for entry in value.values())).values)
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _choices(where: str, parameter: str, value: object) -> Choices:
     if isinstance(value, Mapping):
-        return check_choices(where, parameter, _range(where, parameter, value).values)
+        return check_choices(where, parameter, _range(where, value, whole=parameter != "pruning_ratio").values)
     values: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
     for entry in values:
         if isinstance(entry, bool) or not isinstance(entry, int | float):
@@ -176,14 +208,13 @@ def _choices(where: str, parameter: str, value: object) -> Choices:
     return check_choices(where, parameter, values)
 
 
-def _range(where: str, parameter: str, table: Mapping[str, Any]) -> Choices:
+def _range(where: str, table: Mapping[str, Any], *, whole: bool) -> Choices:
     _check_keys(where, table, _RANGE)
     for key in ("low", "high"):
         if key not in table:
             raise InputError(f"{where}: the range has no {key!r}; write for example {{ low = 1, high = 8 }}")
-    whole = parameter != "pruning_ratio"
     if not whole and "step" not in table:
-        raise InputError(f"{where}: a range of ratios needs a step, such as step = 0.05")
+        raise InputError(f"{where}: a range of real numbers needs a step, such as step = 0.05")
     for key, entry in table.items():
         number = isinstance(entry, int) if whole else isinstance(entry, int | float)
         if isinstance(entry, bool) or not number:

@@ -16,6 +16,7 @@ from studies import (
     LayerChoices,
     Measurement,
     Method,
+    MethodChoices,
     Objectives,
     Search,
     State,
@@ -172,6 +173,21 @@ layer_choices = st.builds(
     weight_bits=st.none() | _choices(bits),
     membrane_bits=st.none() | _choices(bits),
 )
+option_values = st.lists(st.booleans() | st.sampled_from(("sign", "chain rule")), min_size=1, max_size=3) | st.lists(
+    st.integers(-9, 9) | st.floats(-1e3, 1e3), min_size=1, max_size=3
+)
+
+
+@st.composite
+def method_choices(draw: st.DrawFn) -> MethodChoices:
+    """Pruning methods, quantizers, and options of the former."""
+    pruning = draw(st.lists(st.sampled_from(("magnitude", "none", "autoprune")), max_size=3))
+    values = st.dictionaries(st.sampled_from(("rho", "rule")), option_values.map(tuple), max_size=2)
+    options = draw(st.dictionaries(st.sampled_from(pruning), values)) if pruning else {}
+    quantizers = draw(st.lists(st.sampled_from(("uniform", "equal_distance")), max_size=2))
+    return MethodChoices(tuple(pruning), tuple(quantizers), options)
+
+
 design_spaces = st.builds(
     DesignSpace,
     pruning_ratio=_choices(pruning_ratios),
@@ -179,6 +195,7 @@ design_spaces = st.builds(
     membrane_bits=_choices(bits),
     time_steps=_choices(st.integers(1, 32)),
     layers=st.dictionaries(layer_names, layer_choices, max_size=2),
+    method=method_choices(),
 )
 
 

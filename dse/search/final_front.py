@@ -53,7 +53,7 @@ class FinalFront:
     def _job(self, member: Evaluation, seed: int) -> Job:
         """The member under one seed; where it found its ratios itself, other seeds meet those: they share one cost."""
         found = member.realised if seed != member.seed else None
-        return Job(self.study, member.asked, seed, member.trial, SPLITS, self.data_root, found=found)
+        return replace(Job.of(self.study, member, SPLITS, self.data_root), seed=seed, found=found)
 
     def measure(self, members: tuple[Evaluation, ...]) -> None:
         """Train each member under each of its seeds that was not measured yet, and store what was measured."""

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost_models import (
-    Configuration,
     CostReport,
     HardwareProfile,
     Layer,
@@ -25,6 +24,7 @@ from cost_models import (
 )
 from dse.search.suggest import TIME_STEPS, Indices, SearchSpace
 from studies import OBJECTIVES, cost_value
+from studies.design_space import Identity
 
 #: Spaces up to this size are listed in full when the search has run out of new configurations.
 LISTED_SPACE = 100_000
@@ -140,7 +140,7 @@ class CostGate:
     def _layer_choices(self) -> list[tuple[Indices, list[_LayerChoices]]]:
         """For every number of time steps: an index row with it, and the choices of each layer."""
         free = self.space.free
-        steps = next((index for index, parameter in enumerate(free) if parameter.layer is None), None)
+        steps = next((index for index, parameter in enumerate(free) if parameter.name == TIME_STEPS), None)
         found = []
         for step in range(len(free[steps].values)) if steps is not None else (None,):
             row = np.zeros(len(free), dtype=np.intp)
@@ -158,7 +158,7 @@ class CostGate:
             found.append((row, layers))
         return found
 
-    def draw(self, taken: Collection[Configuration], generator: np.random.Generator) -> Indices | None:
+    def draw(self, taken: Collection[Identity], generator: np.random.Generator) -> Indices | None:
         """A random index row that keeps every limit and is not ``taken``; None if there is none left.
 
         A random row is moved towards a corner that fits, one parameter after the other in random order, until it fits.
@@ -168,10 +168,10 @@ class CostGate:
             return None
         for _ in range(_DRAWS):
             row = self._towards(corner, self.space.random_rows(1, generator)[0], generator)
-            if self.space.configuration_at(row) not in taken:
+            if self.space.identity_at(row) not in taken:
                 return row
         every = self.every_row()
-        left = [row for row in every[self.fits(every)] if self.space.configuration_at(row) not in taken]
+        left = [row for row in every[self.fits(every)] if self.space.identity_at(row) not in taken]
         return left[int(generator.integers(len(left)))] if left else None
 
     def totals(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cost_models import Configuration, CostReport, estimate
+from cost_models import CostReport, estimate
 from dse.evaluate import Job
 from dse.search.engine import Engine
 from dse.search.limits import CostGate, in_units, measured_excesses
@@ -120,12 +120,13 @@ class SearchLoop:
             optuna_attributes=proposal.attributes,
         )
         cost = estimate(self.gate.workload, proposal.configuration, self.gate.hardware)
-        reason = self._objection(proposal.configuration, cost)
+        reason = self._objection(evaluation, cost)
         return replace(evaluation, state=State.SKIPPED, reason=reason, cost=cost) if reason else evaluation
 
-    def _objection(self, configuration: Configuration, cost: CostReport) -> str:
-        if configuration in self.record.taken:
-            return f"{_REPEATS} {self.record.taken[configuration]}"
+    def _objection(self, evaluation: Evaluation, cost: CostReport) -> str:
+        earlier = self.record.taken.get(self.record.identity(evaluation))
+        if earlier is not None:
+            return f"{_REPEATS} {earlier}"
         for name, excess in measured_excesses(cost, self.study.cost_limits).items():
             if excess > 0:
                 limit = self.study.constraints[name]
@@ -134,17 +135,24 @@ class SearchLoop:
 
     def _start(self, evaluation: Evaluation) -> None:
         assert evaluation.trial is not None
-        known = self.record.slots[: self._visible(self.record.slots.index(evaluation.trial))]
-        job = Job(
-            self.study,
-            evaluation.asked,
-            evaluation.seed,
-            evaluation.trial,
-            data_root=self.data_root,
+        job = replace(
+            Job.of(self.study, evaluation, data_root=self.data_root),
             curve=watches_curves(self.study),
-            stopping=self._stopping.rule(evaluation.asked, [self.record.trials[number] for number in known]),
+            stopping=self._stopping.rule(evaluation.asked, self._alike(evaluation)),
         )
         self.engine.start(evaluation.trial, job)
+
+    def _alike(self, evaluation: Evaluation) -> list[Evaluation]:
+        """The earlier trials that this one may see with the same methods: others have curves of another kind."""
+        assert evaluation.trial is not None
+
+        def methods(one: Evaluation) -> tuple[str, str]:
+            method = self.study.method_of(one.choices)
+            return method.pruning, method.weight_quantizer
+
+        known = self.record.slots[: self._visible(self.record.slots.index(evaluation.trial))]
+        trials = [self.record.trials[number] for number in known]
+        return [trial for trial in trials if methods(trial) == methods(evaluation)]
 
     def _receive(self, number: int, result: Evaluation) -> None:
         asked = self.record.trials[number]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cost_models import HardwareProfile, Workload, load_hardware
-from dse.method_options import with_options
-from dse.pruning import PRUNING_METHODS
+from dse.methods import granularity_of
 from dse.search.limits import CostGate, quiet
 from dse.search.reachable import check_reachable
 from dse.search.samplers import SAMPLERS
@@ -41,8 +41,7 @@ def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None)
     hardware = load_hardware(study.hardware)
     workload = trace_study(study, data_root)
     study.check_against(workload)
-    name = study.method.pruning
-    method = with_options("pruning method", name, PRUNING_METHODS[name], study.method.options.get(name, {}))()
-    prepared = Prepared(study, workload, SearchSpace.of(study.space, workload, method.granularity), hardware)
+    space = SearchSpace.of(study.space, workload, partial(granularity_of, study))
+    prepared = Prepared(study, workload, space, hardware)
     check_reachable(prepared.gate(quiet(workload)), "constraints")
     return prepared

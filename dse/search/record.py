@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from cost_models import Configuration
 from dse.search.mirror import Mirror
 from dse.search.progress import Watch
 from studies import Evaluation, FrontSnapshot, ParetoFront, State, Study, StudyStore, reference_point
+from studies.design_space import Identity
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Record:
     watch: Watch
     trials: list[Evaluation] = field(default_factory=list)
     slots: list[int] = field(default_factory=list)
-    taken: dict[Configuration, int] = field(default_factory=dict)
+    taken: dict[Identity, int] = field(default_factory=dict)
     counts: Counter[State] = field(default_factory=Counter)
     settled: int = 0
     _front: tuple[Evaluation, ...] = ()
@@ -54,6 +54,10 @@ class Record:
         """Trials that must still be asked for, if all that are running end well."""
         asked = self.counts[State.COMPLETE] + self.counts[State.STOPPED] + self.counts[State.RUNNING]
         return self.study.search.trials - asked
+
+    def identity(self, evaluation: Evaluation) -> Identity:
+        """What makes a trial a new one: its configuration and its method."""
+        return self.study.space.identity(evaluation.asked, evaluation.choices)
 
     def slot(self, index: int) -> Evaluation:
         """The evaluated trial at one slot."""
@@ -90,7 +94,7 @@ class Record:
         self.counts[evaluation.state] += 1
         if evaluation.state is not State.SKIPPED:
             self.slots.append(evaluation.trial)
-            self.taken.setdefault(evaluation.asked, evaluation.trial)
+            self.taken.setdefault(self.identity(evaluation), evaluation.trial)
 
     def _settle(self) -> None:
         while self.settled < len(self.slots) and self.slot(self.settled).state is not State.RUNNING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,57 +13,80 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from cost_models import Configuration, ConfigurationBatch, Layer, LayerBudget, Workload
 from studies import DesignSpace
+from studies.design_space import Identity
+from studies.method_choices import OptionValue, nearest
 
 Indices = NDArray[np.intp]
 TIME_STEPS = "time_steps"
 _LAYER_FIELDS = ("pruning_ratio", "weight_bits", "membrane_bits")
 
 
+#: From the values of the method's parameters to what is removed as a unit: "weight" or "channel".
+GranularityOf = Callable[[Mapping[str, Any]], str]
+
+
+def _single_weights(choices: Mapping[str, Any]) -> str:
+    return "weight"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One thing that may be chosen: ``conv1/pruning_ratio``, or ``time_steps`` for the whole network (layer None)."""
+    """One thing that may be chosen: ``conv1/pruning_ratio``, or, for the whole network, ``time_steps``.
+
+    ``layer`` and ``field`` say whose budget it is; both are None for the whole network: the time steps
+    and, such as ``method.pruning``, what belongs to the method.
+    """
 
     name: str
     layer: str | None
-    field: str
-    values: tuple[float, ...]
+    field: str | None
+    values: tuple[OptionValue, ...]
 
     @property
     def free(self) -> bool:
         """Whether there is more than one value to choose from."""
         return len(self.values) > 1
 
+    @property
+    def of_method(self) -> bool:
+        """Whether it belongs to the method and not to the configuration."""
+        return self.layer is None and self.name != TIME_STEPS
+
     def distribution(self) -> BaseDistribution:
         """Optuna's word for the choices: evenly spaced numbers keep their order, other lists are categories."""
-        low, high = self.values[0], self.values[-1]
-        step = round((high - low) / (len(self.values) - 1), 9) if self.free else 0.0
-        even = step > 0 and all(math.isclose(v, low + i * step, abs_tol=1e-9) for i, v in enumerate(self.values))
+        if any(isinstance(value, str | bool) for value in self.values):
+            return CategoricalDistribution(self.values)
+        numbers = [float(value) for value in self.values]
+        low, high = numbers[0], numbers[-1]
+        step = round((high - low) / (len(numbers) - 1), 9) if self.free else 0.0
+        even = step > 1e-7 and all(math.isclose(v, low + i * step, abs_tol=1e-9) for i, v in enumerate(numbers))
         if not even:
             return CategoricalDistribution(self.values)
-        if all(float(value).is_integer() for value in self.values):
+        if all(value.is_integer() for value in numbers):
             return IntDistribution(int(low), int(high), step=int(step))
         low = round(low, 9)
-        return FloatDistribution(low, round(low + step * (len(self.values) - 1), 9), step=step)
+        return FloatDistribution(low, round(low + step * (len(numbers) - 1), 9), step=step)
 
-    def nearest(self, value: float) -> int:
+    def nearest(self, value: object) -> int:
         """The index of the allowed value nearest to ``value`` (a float with a step comes back slightly off)."""
-        return min(range(len(self.values)), key=lambda index: abs(self.values[index] - value))
+        return nearest(self.values, value)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """The design space of one network: a parameter for each layer's budget fields and for the time steps.
+    """The design space of one network: a parameter for each layer's budget fields, for the time steps and the method.
 
-    An index row holds, for each *free* parameter in order, the index of its chosen value. ``granularity`` is what the
-    study's pruning method removes as a unit; proposals are priced as such.
+    An index row holds, for each *free* parameter in order, the index of its chosen value. ``granularity`` tells for the
+    values of the method's parameters what the pruning method removes as a unit; proposals are priced as such.
     """
 
     workload: Workload
     parameters: tuple[Parameter, ...]
-    granularity: str = "weight"
+    design: DesignSpace
+    granularity: GranularityOf = _single_weights
 
     @classmethod
-    def of(cls, space: DesignSpace, workload: Workload, granularity: str = "weight") -> SearchSpace:
+    def of(cls, space: DesignSpace, workload: Workload, granularity: GranularityOf = _single_weights) -> SearchSpace:
         """The parameters of ``space`` for the compressible layers of ``workload``.
 
         A layer without spiking neurons has no membrane bits, a network without them one time step.
@@ -74,8 +97,9 @@ class SearchSpace:
                 if field != "membrane_bits" or layer.neurons:
                     parameters.append(Parameter(f"{layer.name}/{field}", layer.name, field, choices.values))
         steps = space.time_steps.values if workload.spiking else (1,)
-        parameters.append(Parameter(TIME_STEPS, None, TIME_STEPS, steps))
-        return cls(workload, tuple(parameters), granularity)
+        parameters.append(Parameter(TIME_STEPS, None, None, steps))
+        parameters += [Parameter(name, None, None, values) for name, values in space.method.parameters().items()]
+        return cls(workload, tuple(parameters), space, granularity)
 
     @property
     def free(self) -> tuple[Parameter, ...]:
@@ -84,7 +108,7 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """The number of configurations in the space."""
+        """The number of configurations in the space, counted once for each choice of the method and its options."""
         return math.prod(len(parameter.values) for parameter in self.parameters)
 
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -106,17 +130,22 @@ class SearchSpace:
             for parameter, index in zip(self.free, row.tolist(), strict=True)
         }
 
+    def identity_at(self, row: Indices) -> Identity:
+        """What makes the trial at one index row a new one: its configuration and its method."""
+        return self.design.identity(self.configuration_at(row), self._of_method(row))
+
     def configuration_at(self, row: Indices) -> Configuration:
         """The configuration at one index row."""
         chosen = dict(zip((parameter.name for parameter in self.free), row.tolist(), strict=True))
-        value = {p.name: p.values[chosen.get(p.name, 0)] for p in self.parameters}
+        granularity = self.granularity(self._of_method(row))
+        value: dict[str, Any] = {p.name: p.values[chosen.get(p.name, 0)] for p in self.parameters}
         budgets = tuple(
             LayerBudget(
                 layer.name,
                 pruning_ratio=value[f"{layer.name}/pruning_ratio"],
                 weight_bits=value[f"{layer.name}/weight_bits"],
                 membrane_bits=value.get(f"{layer.name}/membrane_bits"),
-                granularity=self.granularity,
+                granularity=granularity,
             )
             for layer in self.workload.compressible
         )
@@ -129,17 +158,32 @@ class SearchSpace:
         steps = np.ones(len(rows))
         place = {parameter.name: index for index, parameter in enumerate(self.free)}
         for parameter in self.parameters:
-            if parameter.layer is not None and parameter.layer not in layers:
+            if parameter.layer not in layers and parameter.name != TIME_STEPS:
                 continue
             values = np.asarray(parameter.values, dtype=float)
             column = values[rows[:, place[parameter.name]]] if parameter.free else np.full(len(rows), values[0])
-            if parameter.layer is None:
+            if parameter.layer is None or parameter.field is None:
                 steps = column
             else:
                 columns[parameter.field][:, layers.index(parameter.layer)] = column
-        channel = np.ones((len(rows), len(layers)), dtype=np.bool_) if self.granularity == "channel" else None
-        output = np.ones((len(rows), len(layers)), dtype=np.bool_) if self.granularity == "output" else None
-        return ConfigurationBatch(**columns, time_steps=steps, channel=channel, output=output)
+        removed = self._removed_units(rows)
+        of_unit = {unit: np.repeat((removed == unit)[:, None], len(layers), axis=1) for unit in set(removed.tolist())}
+        return ConfigurationBatch(
+            **columns, time_steps=steps, channel=of_unit.get("channel"), output=of_unit.get("output")
+        )
+
+    def _of_method(self, row: Indices) -> dict[str, OptionValue]:
+        """The values of the free parameters of the method at one index row."""
+        return {p.name: p.values[i] for p, i in zip(self.free, row.tolist(), strict=True) if p.of_method}
+
+    def _removed_units(self, rows: Indices) -> NDArray[np.str_]:
+        """What the method at each index row removes as a unit."""
+        own = [index for index, parameter in enumerate(self.free) if parameter.of_method]
+        if not own:
+            return np.full(len(rows), self.granularity({}))
+        _, first, inverse = np.unique(rows[:, own], axis=0, return_index=True, return_inverse=True)
+        units = np.array([self.granularity(self._of_method(row)) for row in rows[first]], dtype=np.str_)
+        return units[inverse.reshape(-1)]
 
     def random_rows(self, count: int, generator: np.random.Generator) -> Indices:
         """``count`` index rows drawn uniformly."""
@@ -147,5 +191,5 @@ class SearchSpace:
         return generator.integers(0, sizes, size=(count, len(sizes)), dtype=np.intp)
 
 
-def _as_stored(distribution: BaseDistribution, value: float) -> Any:
+def _as_stored(distribution: BaseDistribution, value: OptionValue) -> Any:
     return distribution.to_external_repr(distribution.to_internal_repr(value))

@@ -66,17 +66,17 @@ def test_a_configuration_fits_when_every_cost_is_at_most_its_limit() -> None:
 def test_a_draw_keeps_the_limits_and_is_new(seed: int, tightness: float) -> None:
     memory = sorted(brute_force("memory_bytes"))
     judge = gate(memory_bytes=memory[int(tightness * (len(memory) - 1))])
-    taken = {SMALL.configuration_at(row) for row in EVERY_ROW[::2]}
+    taken = {SMALL.identity_at(row) for row in EVERY_ROW[::2]}
     row = judge.draw(taken, np.random.default_rng(seed))
-    left = [r for r in EVERY_ROW[judge.fits(EVERY_ROW)] if SMALL.configuration_at(r) not in taken]
+    left = [r for r in EVERY_ROW[judge.fits(EVERY_ROW)] if SMALL.identity_at(r) not in taken]
     assert (row is None) == (not left)
     if row is not None:
         assert judge.fits(row[None, :])[0]
-        assert SMALL.configuration_at(row) not in taken
+        assert SMALL.identity_at(row) not in taken
 
 
 def test_nothing_is_drawn_from_a_space_that_is_used_up() -> None:
-    taken = {SMALL.configuration_at(row) for row in EVERY_ROW}
+    taken = {SMALL.identity_at(row) for row in EVERY_ROW}
     assert gate().draw(taken, np.random.default_rng(0)) is None
 
 
