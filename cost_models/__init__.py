@@ -18,6 +18,7 @@ from cost_models.conventions import Conventions
 from cost_models.errors import InputError
 from cost_models.estimate import estimate, estimate_many, estimate_reports
 from cost_models.hardware import HardwareProfile, hardware_names, load_hardware
+from cost_models.hardware_aware import spend_where_it_pays
 from cost_models.memory import STORAGE_FORMATS
 from cost_models.operation_conventions import OPERATION_CONVENTIONS
 from cost_models.quantities import format_quantity, parse_quantity
@@ -61,6 +62,7 @@ __all__ = [
     "parse_quantity",
     "restore_to_dense",
     "speed_break_even",
+    "spend_where_it_pays",
     "spiking_break_even",
     "storage_break_even",
     "stored_bits",

@@ -63,16 +63,19 @@ def compress(
         neuron.membrane_bits = configuration[name].membrane_bits or FULL_PRECISION
         if membrane_quantizer is not None and isinstance(neuron, LIF):
             neuron.membrane_quantizer = membrane_quantizer
+    rounding = {}
     for name, weight in weights.items():
         bits = configuration[name].weight_bits
         sharing = _sharing(neurons.get(name))
         if bits < FULL_PRECISION:
-            weight.register(QuantizedWeight(quantizer, bits, sharing.set_membrane_unit if sharing else None))
+            rounding[name] = QuantizedWeight(quantizer, bits, sharing.set_membrane_unit if sharing else None)
+            weight.register(rounding[name])
         elif sharing:
             raise InputError(
                 f"layer {name!r} has weight_bits 32 and membrane_bits {sharing.membrane_bits}; a membrane can share "
                 "the scale of rounded weights only: give it fewer weight bits, or 32 membrane bits"
             )
+    method.attach_rounding(rounding)
     if isinstance(network, SpikingNetwork):
         network.time_steps = configuration.time_steps
 

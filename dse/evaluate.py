@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -29,6 +29,7 @@ from dse.tasks import TASKS, TRAINING_LOSSES, TrainingLoss
 from dse.trace import trace
 from dse.training import EpochEnd, Schedule, one_thread, seeded, train
 from studies import Evaluation, Measurement, State, Study
+from studies.evaluation import HARD_PRUNED
 from studies.study import Task
 
 #: The largest number of time steps at which the float network is trained, unless the study says otherwise.
@@ -141,7 +142,7 @@ def trained_network(
     workload = _untrained_workload(study, job.data_root)
     network = _float_network(study, job.data_root)
     method, quantizer = methods_of(study.method_of(job.choices))
-    configuration = job.configuration
+    configuration = method.plan(job.configuration, workload, load_hardware(study.hardware))
     if method.learns_ratios and job.found is not None:
         configuration, method.learns_ratios = job.found, False
     compress(network, workload, configuration, method, quantizer, study.method.membrane_quantizer)
@@ -151,10 +152,36 @@ def trained_network(
         options.epochs, options.batch_size, options.learning_rate, options.weight_decay, options.samples_per_epoch
     )
     epoch_end = _curve_recorder(job, network, validation, curve) if job.curve and curve is not None else None
-    train(network, training, schedule, loss=_loss(study), seed=job.seed, method=method, epoch_end=epoch_end)
+    pruned: list[Measurement] = []
+    train(
+        network,
+        training,
+        schedule,
+        loss=_loss(study),
+        seed=job.seed,
+        method=method,
+        epoch_end=epoch_end,
+        when_pruned=lambda: pruned.extend(_hard_pruned(job, network)),
+    )
     realised = settle(network, workload, configuration, method)
-    told = tuple(Measurement("training", name, job.seed, value) for name, value in method.metrics().items())
-    return network, realised, told
+    told = [Measurement("training", name, job.seed, value) for name, value in method.metrics().items()]
+    return network, realised, (*pruned, *told)
+
+
+def _hard_pruned(job: Job, network: nn.Module) -> Iterator[Measurement]:
+    """The accuracy of a network that has just been pruned hard, before it is trained on with its final masks."""
+    metrics = TASKS[job.study.task.kind].metrics
+    for split in job.splits:
+        samples = _samples(job, split, job.configuration.time_steps)
+        accuracy = metrics(predict(network, samples), samples.targets)["accuracy"]
+        yield Measurement(split, HARD_PRUNED, job.seed, accuracy)
+
+
+def _samples(job: Job, split: str, time_steps: int) -> Samples:
+    """The validation or the test part of the job's data."""
+    if split == "test":
+        return _dataset(job.study.task, job.data_root, time_steps).test
+    return _split(job.study, job.data_root, time_steps)[1]
 
 
 def _curve_recorder(job: Job, network: nn.Module, validation: Samples, curve: list[float]) -> EpochEnd:
@@ -204,7 +231,7 @@ def _measured(job: Job, network: nn.Module, realised: Configuration, started: fl
     found: tuple[Measurement, ...] = ()
     for split in job.splits:
         if split == "test":
-            samples = _dataset(study.task, job.data_root, realised.time_steps).test
+            samples = _samples(job, split, realised.time_steps)
             outputs_of_split = predict(network, samples)
         else:
             samples, outputs_of_split = validation, outputs

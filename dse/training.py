@@ -86,12 +86,14 @@ def train(
     seed: int,
     method: PruningMethod | None = None,
     epoch_end: EpochEnd | None = None,
+    when_pruned: Callable[[], None] | None = None,
 ) -> None:
     """Train ``network`` in place on ``samples``; ``method``, already attached, shapes it on the way.
 
     The seed decides the order of the samples and whatever the network itself draws; ``epoch_end`` may look at the
-    network and draw what it likes without changing that. Raises :class:`TrainingDiverged` as soon as the loss is not a
-    finite number.
+    network and draw what it likes without changing that. So may ``when_pruned``, which is called once, where the method
+    has just made its masks final and the network will be trained on with them. Raises :class:`TrainingDiverged` as soon
+    as the loss is not a finite number.
     """
     parameters = _parameters(network, method)
     optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
@@ -113,13 +115,25 @@ def train(
             if not math.isfinite(value):
                 raise TrainingDiverged(f"the loss is {value} in epoch {step // batches + 1} of {schedule.epochs}")
             if method is not None:
-                method.update(Progress(step, steps, batches, value, schedule.weight_decay))
+                progress = Progress(step, steps, batches, value, schedule.weight_decay)
+                _update(network, method, progress, when_pruned)
             optimizer.step()
             if epoch_end is not None and (step + 1) % batches == 0:
                 if _ends(epoch_end, (step + 1) // batches):
                     break
                 network.train()
     network.eval()
+
+
+def _update(
+    network: nn.Module, method: PruningMethod, progress: Progress, when_pruned: Callable[[], None] | None
+) -> None:
+    before = method.masks_final
+    method.update(progress)
+    if when_pruned is not None and method.masks_final and not before and progress.step + 1 < progress.steps:
+        with torch.random.fork_rng(devices=[]):
+            when_pruned()
+        network.train()
 
 
 def _ends(epoch_end: EpochEnd, epoch: int) -> bool:

@@ -1,10 +1,12 @@
 """Pruning methods, and the table of those that can be named."""
 
 from cost_models import Registry
+from dse.pruning.admm import ADMMPruning
 from dse.pruning.autoprune import AutoPrune
 from dse.pruning.magnitude import MagnitudePruning
 from dse.pruning.masks import LayerMasks, WeightMask
 from dse.pruning.method import LayerWeight, Progress, PruningMethod
+from dse.pruning.slr import SLRPruning
 from dse.pruning.spatial_channel import SpatialChannelPruning
 from dse.pruning.undecayed import UndecayedPruning
 from dse.pruning.unpruned import NoPruning
@@ -13,6 +15,8 @@ PRUNING_METHODS: Registry[type[PruningMethod]] = Registry(
     "pruning method",
     {
         "magnitude": MagnitudePruning,
+        "admm": ADMMPruning,
+        "slr": SLRPruning,
         "autoprune": AutoPrune,
         "undecayed": UndecayedPruning,
         "spatial_channel": SpatialChannelPruning,
@@ -22,6 +26,7 @@ PRUNING_METHODS: Registry[type[PruningMethod]] = Registry(
 
 __all__ = [
     "PRUNING_METHODS",
+    "ADMMPruning",
     "AutoPrune",
     "LayerMasks",
     "LayerWeight",
@@ -29,6 +34,7 @@ __all__ = [
     "NoPruning",
     "Progress",
     "PruningMethod",
+    "SLRPruning",
     "SpatialChannelPruning",
     "UndecayedPruning",
     "WeightMask",

@@ -121,6 +121,11 @@ class AutoPrune(PruningMethod):
         for own in self._of_neurons:
             own.make_plain()
 
+    @property
+    def masks_final(self) -> bool:
+        """Whether the masks are frozen."""
+        return self._masks.frozen
+
     def removed(self) -> dict[str, int]:
         """How many weights of each layer are removed, by name."""
         return self._masks.removed()

@@ -77,6 +77,15 @@ class LayerMasks:
         """Which weights of a layer are there at present: a boolean tensor of the weight's shape."""
         return self._masks[layer].mask != 0.0
 
+    def there(self, layer: str) -> Tensor:
+        """The trained weight of a layer, with zeros where it is removed at present."""
+        result: Tensor = self._masks[layer](self.layers[layer].trained)
+        return result
+
+    def size_of_kept(self, layer: str, weight: Tensor) -> Tensor:
+        """Scores: |w| of a weight that is there at present, 0 of one that is removed."""
+        return self.there(layer).detach().abs()
+
     def remove_smallest(self, scores: Scores, ratios: Mapping[str, float] | None = None) -> None:
         """Remove exactly ``ratios`` (those asked for, where not given) of each layer: the weights of smallest score."""
         for name in self.pruned:

@@ -10,7 +10,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from cost_models import Configuration, Workload
+from cost_models import Configuration, HardwareProfile, Workload
+from dse.quantizers import QuantizedWeight
 from studies import DesignSpace
 
 
@@ -77,8 +78,9 @@ class LayerWeight:
 class PruningMethod(ABC):
     """Realises the pruning ratios of a configuration during one training; holds the state of that one training.
 
-    The order of calls: :meth:`attach` once; for every step :meth:`penalty` before the backward pass and :meth:`update`
-    after it (gradients are there, the optimiser has not moved yet); :meth:`settle` once.
+    The order of calls: :meth:`plan`, :meth:`attach` and :meth:`attach_rounding` once; for every step :meth:`penalty`
+    before the backward pass and :meth:`update` after it (gradients are there, the optimiser has not moved yet);
+    :meth:`settle` once.
 
     The ratios of the configuration are met exactly. Where ``learns_ratios`` is set (by an option of the method), they
     are the most that each layer may lose instead, and the method finds how much it does; the costs of what was asked
@@ -102,12 +104,28 @@ class PruningMethod(ABC):
         """Told the network's workload before :meth:`attach`, for methods that ask how its layers hang together."""
         return
 
+    def plan(self, configuration: Configuration, workload: Workload, hardware: HardwareProfile) -> Configuration:
+        """The configuration that is really trained for the one asked for: the same, unless a method moves ratios."""
+        return configuration
+
     @abstractmethod
     def attach(self, network: nn.Module, layers: Mapping[str, LayerWeight], configuration: Configuration) -> None:
         """Put masks and trainable auxiliaries onto ``layers``, the weights to compress by the name of their budget.
 
         What is registered on a weight runs before the quantiser.
         """
+
+    def attach_rounding(self, rounding: Mapping[str, QuantizedWeight]) -> None:
+        """Called after :meth:`attach` with what rounds the weight of each layer that is rounded.
+
+        A method that rounds in its own way switches it off until it is needed.
+        """
+        return
+
+    @property
+    def masks_final(self) -> bool:
+        """Whether the masks are chosen for good, so that from here on the pruned network is retrained."""
+        return False
 
     def penalty(self) -> Tensor | None:
         """What is added to the loss of this step; None for nothing."""

@@ -21,16 +21,16 @@ def cubic_ratio(target: float, progress: float, end: float) -> float:
 class Ramp:
     """At most ``updates`` choices of masks, spread evenly until the share ``end`` of the training is done.
 
-    With ``updates = 1`` the pruning is one-shot, at ``end``. ``where`` names the method for messages.
+    With ``updates = 1`` the pruning is one-shot, at ``end``. ``where`` and ``key`` name the option for messages.
 
     >>> ramp = Ramp("method.magnitude", end=0.5, updates=2)
     >>> [ramp.advance(share) for share in (0.1, 0.25, 0.4, 0.6, 0.9)]
     [None, 0.5, None, 1.0, None]
     """
 
-    def __init__(self, where: str, end: float, updates: int) -> None:
+    def __init__(self, where: str, end: float, updates: int, key: str = "ramp") -> None:
         if isinstance(end, bool) or not isinstance(end, int | float) or not 0.0 < end <= 1.0:
-            raise InputError(f"{where}: ramp is {end!r}; it is a share of the training, above 0, at most 1")
+            raise InputError(f"{where}: {key} is {end!r}; it is a share of the training, above 0, at most 1")
         if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
             raise InputError(f"{where}: updates is {updates!r}; it is a whole number of at least 1")
         self._end = end

@@ -86,6 +86,11 @@ class UndecayedPruning(PruningMethod):
         if not self._masks.frozen:
             self._choose(1.0)
 
+    @property
+    def masks_final(self) -> bool:
+        """Whether the ramp is over."""
+        return self._masks.frozen
+
     def removed(self) -> dict[str, int]:
         """How many weights of each layer are masked, by name."""
         return self._masks.removed()

@@ -1,6 +1,7 @@
 """Weight quantisers, and the table of those that can be named. The membrane's grid belongs to the neuron."""
 
 from cost_models import Registry
+from dse.quantizers.equal_distance import EqualDistanceQuantizer
 from dse.quantizers.mint import MintQuantizer
 from dse.quantizers.power_of_two import PowerOfTwoQuantizer
 from dse.quantizers.quantizer import IntegerWeights, QuantizedWeight, WeightQuantizer
@@ -12,6 +13,7 @@ WEIGHT_QUANTIZERS: Registry[type[WeightQuantizer]] = Registry(
     "weight quantizer",
     {
         "uniform": UniformQuantizer,
+        "equal_distance": EqualDistanceQuantizer,
         "ternary": TernaryQuantizer,
         "sawb": SAWBQuantizer,
         "power_of_two": PowerOfTwoQuantizer,
@@ -21,6 +23,7 @@ WEIGHT_QUANTIZERS: Registry[type[WeightQuantizer]] = Registry(
 
 __all__ = [
     "WEIGHT_QUANTIZERS",
+    "EqualDistanceQuantizer",
     "IntegerWeights",
     "MintQuantizer",
     "PowerOfTwoQuantizer",

@@ -63,7 +63,7 @@ def straight_through(weight: Tensor, integers: IntegerWeights) -> Tensor:
 
 
 class QuantizedWeight(nn.Module):
-    """The parametrisation that puts a quantiser onto a layer's weight.
+    """The parametrisation that puts a quantiser onto a layer's weight; a pruning method may switch ``active`` off.
 
     ``tell_scale`` is called with the layer's scale in each pass, for a membrane that shares it.
     """
@@ -75,14 +75,15 @@ class QuantizedWeight(nn.Module):
         self.quantizer = quantizer
         self.bits = bits
         self.tell_scale = tell_scale
+        self.active = True
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The rounded weight."""
+        """The rounded weight; the weight itself while the rounding is not active."""
         if self.tell_scale is None:
-            return self.quantizer.quantize(weight, self.bits)
+            return self.quantizer.quantize(weight, self.bits) if self.active else weight
         integers = self.quantizer.to_integers(weight.detach(), self.bits)
         self.tell_scale(float(integers.scale))
-        return straight_through(weight, integers)
+        return straight_through(weight, integers) if self.active else weight
 
     def to_integers(self, weight: Tensor) -> IntegerWeights:
         """The integers behind the rounded weight."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cost_models import Configuration, InputError, Workload, estimate, load_hardware
+from cost_models import Configuration, InputError, Workload, estimate, load_hardware, spend_where_it_pays
 from dse.compression import compress, layer_weights, settle
 from dse.early_stopping import Forecast, StoppingRule
 from dse.evaluate import Job, baseline, evaluate, trace_study
@@ -16,9 +16,10 @@ from dse.networks import build_network
 from dse.pruning import MagnitudePruning
 from dse.quantizers import WEIGHT_QUANTIZERS
 from dse.trace import trace
-from studies import State, Study
+from studies import Method, MethodChoices, State, Study
 from studies.design_space import Choices, DesignSpace
-from studies.study import Method, Task, Training
+from studies.evaluation import HARD_PRUNED
+from studies.study import Task, Training
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,56 @@ def test_an_error_in_a_users_network_is_a_failed_trial_with_its_reason(
     evaluation = evaluate(Job(own, Configuration.uniform(trace_study(own)), seed=0, trial=1))
     assert evaluation.state is State.FAILED
     assert "my own mistake" in evaluation.reason
+
+
+@pytest.mark.parametrize("pruning", ["magnitude", "admm", "slr"])
+def test_the_accuracy_at_hard_pruning_is_measured_beside_the_retrained_one(study: Study, pruning: str) -> None:
+    own = replace(study, method=Method(pruning=pruning))
+    configuration = Configuration.uniform(trace_study(own), pruning_ratio=0.8, time_steps=2)
+    evaluation = evaluate(Job(own, configuration, seed=3, trial=0, splits=("validation", "test")))
+    assert evaluation.state is State.COMPLETE, evaluation.reason
+    for split in ("validation", "test"):
+        before, after = evaluation.value(split, HARD_PRUNED), evaluation.value(split)
+        assert before is not None
+        assert after is not None
+        assert 0.05 < before <= 1.0
+        assert before != after  # a third of the training lies between
+
+
+def test_a_method_that_never_prunes_has_no_accuracy_at_hard_pruning(study: Study) -> None:
+    own = replace(study, method=Method(pruning="none"))
+    evaluation = evaluate(Job(own, Configuration.uniform(trace_study(own), time_steps=2), seed=3, trial=0))
+    assert evaluation.value("validation", HARD_PRUNED) is None
+
+
+def test_hardware_aware_ratios_are_what_is_trained_and_stored_as_realised(study: Study) -> None:
+    method = Method(pruning="admm", options={"admm": {"hardware_aware": True}})
+    own = replace(study, method=method, hardware="admm_nn_40nm")
+    workload = trace_study(own)
+    asked_for = Configuration.uniform(workload, pruning_ratio=0.8, time_steps=2)
+    conv1 = replace(asked_for.budgets[0], pruning_ratio=0.2)  # below the break-even of 55 %
+    asked_for = Configuration((conv1, *asked_for.budgets[1:]), 2)
+    evaluation = evaluate(Job(own, asked_for, seed=3, trial=0))
+    planned = spend_where_it_pays(workload, asked_for, load_hardware("admm_nn_40nm"))
+    assert evaluation.asked == asked_for
+    assert evaluation.realised is not None
+    assert evaluation.realised["conv1"].pruning_ratio == 0.0
+    for layer in workload.compressible:
+        realised, expected = evaluation.realised[layer.name].pruning_ratio, planned[layer.name].pruning_ratio
+        assert round(realised * layer.weights) == round(expected * layer.weights)
+
+
+def test_the_method_of_a_trial_is_the_one_that_its_choices_name(study: Study) -> None:
+    space = replace(study.space, method=MethodChoices(pruning=("magnitude", "admm", "slr")))
+    own = replace(study, space=space)
+    configuration = Configuration.uniform(trace_study(own), pruning_ratio=0.8, time_steps=2)
+    found = {}
+    for name in space.method.pruning:
+        job = Job(own, configuration, seed=3, trial=0, choices={"method.pruning": name})
+        alone = Job(replace(study, method=Method(pruning=name)), configuration, seed=3, trial=0)
+        found[name] = evaluate(job).measurements
+        assert found[name] == evaluate(alone).measurements
+    assert found["magnitude"] != found["admm"] != found["slr"]
 
 
 def test_an_unknown_option_of_a_method_is_named(study: Study) -> None:

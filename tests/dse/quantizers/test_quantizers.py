@@ -14,6 +14,7 @@ from dse.quantizers.mint import MintQuantizer
 
 WIDTHS = {
     "uniform": (1, 1.58, 2, 3, 4, 8),
+    "equal_distance": (1, 1.58, 2, 3, 4, 8, 12),
     "ternary": (1.58, 2, 4, 8),
     "sawb": (2, 4, 8),
     "power_of_two": (2, 3, 4, 5, 6),
