@@ -27,7 +27,8 @@ TOTALS = {
     "index_memory_bytes", "membrane_memory_bytes", "memory_bytes", "energy_joules", "latency_seconds",
 }  # fmt: skip
 POINT = {
-    "trial", "values", "accuracy_validation", "accuracy_test", "accuracy_std", "seeds", "time_steps", "cost", "layers",
+    "trial", "values", "accuracy_validation", "accuracy_test", "accuracy_std", "seeds", "method", "time_steps", "cost",
+    "layers",
 }  # fmt: skip
 #: The smallest memory that any made-up trial needs, in whole bytes below it.
 LEAST = int(min(trial.cost.total.memory_bytes for trial in stored_study.trials() if trial.cost))

@@ -68,6 +68,7 @@ def test_a_front_point_has_the_public_shape() -> None:
         "accuracy_test",
         "accuracy_std",
         "seeds",
+        "method",
         "time_steps",
         "cost",
         "layers",
