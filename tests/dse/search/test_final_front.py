@@ -71,3 +71,18 @@ def test_a_member_that_fails_under_another_seed_keeps_what_it_has(run: Run) -> N
     )
     assert all(member.state is State.COMPLETE and not member.values("test") for member in results.front)
     assert any("could not be trained with seed" in note for note in notes)
+
+
+def test_other_seeds_of_a_member_are_told_what_its_own_training_found(run: Run) -> None:
+    jobs: list[Job] = []
+
+    def noting(job: Job) -> Evaluation:
+        jobs.append(job)
+        return synthetic.evaluate(job)
+
+    results = run(make_study(trials=3, seeds_on_front=2), evaluate=noting)
+    for member in results.front:
+        own, other = sorted((job for job in jobs[3:] if job.trial == member.trial), key=lambda j: j.found is not None)
+        assert (own.seed, own.found) == (member.seed, None)
+        assert other.seed != member.seed
+        assert other.found == member.realised
