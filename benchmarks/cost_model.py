@@ -1,8 +1,10 @@
 """Configurations priced per second, beside the counters of other libraries on the same network (ResNet-18, 224 x 224).
 
-Run: ``python benchmarks/cost_model.py [--configurations N] [--repeat N]``. Peers that are not installed are left out;
-SpikingJelly can be installed beside this project's own dependencies with ``pip install --no-deps spikingjelly``.
-A peer's figure is one count of one network: it knows one configuration, so pricing another one takes as long again.
+Run: ``python benchmarks/cost_model.py [--configurations N] [--rounds N] [--zigzag-seconds S]``. Peers that are not
+installed are left out; SpikingJelly can be installed beside this project's own dependencies with ``pip install
+--no-deps spikingjelly``, ZigZag needs an environment of its own (``benchmarks/zigzag_peer.py``). A peer's figure is one
+count of one network: it knows one configuration, so pricing another one takes as long again. All take turns in one
+process; times are CPU seconds of one thread, so that neighbours on the machine matter little.
 """
 
 from __future__ import annotations
@@ -69,15 +71,15 @@ def random_batch(workload: Workload, count: int) -> ConfigurationBatch:
     )
 
 
-def median_seconds(action: Callable[[], object], repeat: int) -> float:
-    """Median over repeats, after one call that pays for caches and imports."""
-    action()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def median_seconds(actions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median CPU seconds of each action over rounds in which all take turns; the first round pays for caches."""
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(rounds + 1):
+        for name, action in actions.items():
+            start = time.process_time()
+            action()
+            times[name].append(time.process_time() - start)
+    return {name: statistics.median(values[1:]) for name, values in times.items()}
 
 
 def flop_counter_mode(network: nn.Module, image: Tensor) -> Callable[[], object]:
@@ -114,42 +116,47 @@ def spikingjelly(network: nn.Module, image: Tensor) -> Callable[[], object]:
     return count
 
 
-def peers() -> dict[str, float]:
-    """Seconds for one count, by peer; None of them is needed."""
-    network, image = resnet18().eval(), torch.zeros(1, *SHAPE)
+def peers() -> dict[str, Callable[[], object]]:
+    """One count of the network by each peer that is installed."""
+    network, image = resnet18().eval(), torch.rand(1, *SHAPE)
     on_meta = resnet18().eval().to("meta")
-    rows: dict[str, Callable[[], object]] = {
+    actions: dict[str, Callable[[], object]] = {
         "PyTorch FlopCounterMode": flop_counter_mode(network, image),
         "PyTorch FlopCounterMode, meta device": flop_counter_mode(on_meta, image.to("meta")),
     }
     if importlib.util.find_spec("fvcore"):
-        rows["fvcore"] = fvcore(network, image)
+        actions["fvcore"] = fvcore(network, image)
     if importlib.util.find_spec("spikingjelly"):
-        rows["SpikingJelly MACCounter"] = spikingjelly(network, image)
-    return {name: median_seconds(count, 5) for name, count in rows.items()}
+        actions["SpikingJelly MACCounter"] = spikingjelly(network, image)
+    return actions
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--configurations", type=int, default=50_000)
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--configurations", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--zigzag-seconds", type=float, help="What benchmarks/zigzag_peer.py printed.")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     workload = trace(resnet18(), SHAPE, name="ResNet-18")
     hardware = cost_models.load_hardware("edge_asic_45nm")
     batch = random_batch(workload, options.configurations)
-    many = median_seconds(lambda: cost_models.estimate_many(workload, batch, hardware), options.repeat)
     uniform = Configuration.uniform(workload, pruning_ratio=0.5, weight_bits=4)
-    one = median_seconds(lambda: cost_models.estimate(workload, uniform, hardware), 50)
-    per_second = options.configurations / many
+    ours: dict[str, Callable[[], object]] = {
+        "estimate_many": lambda: cost_models.estimate_many(workload, batch, hardware),
+        "estimate, one with all its layers": lambda: cost_models.estimate(workload, uniform, hardware),
+    }
+    seconds = median_seconds({**ours, **peers()}, options.rounds)
+    seconds["estimate_many"] /= options.configurations
+    if options.zigzag_seconds:
+        seconds["ZigZag"] = options.zigzag_seconds
     print(
         f"{workload.network}: {len(workload.compressible)} layers with weights, {len(workload.layers)} in all, 1 thread"
     )
     print(f"{'':42}{'seconds each':>14}{'a second':>14}{'estimate_many is faster by':>28}")
-    rows = {"estimate_many": many / options.configurations, "estimate, one with all its layers": one, **peers()}
-    for name, seconds in rows.items():
-        print(f"{name:42}{seconds:14.3e}{1 / seconds:14,.1f}{per_second * seconds:28,.0f}")
+    for name, each in seconds.items():
+        print(f"{name:42}{each:14.3e}{1 / each:14,.1f}{each / seconds['estimate_many']:28,.0f}")
 
 
 if __name__ == "__main__":

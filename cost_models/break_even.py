@@ -178,9 +178,9 @@ def _energies(
 def losing(workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile) -> Flags:
     """Which layers (n, L) are pruned and yet slower or larger than dense; a search can exclude that band.
 
-    Slower: sparse execution on hardware that skips zero weights takes longer than dense execution. Larger: no format
-    for single zeros takes fewer bits than dense storage. Layers with whole channels removed are smaller dense layers
-    and never lose.
+    Slower: sparse execution on hardware that skips zero weights takes longer than dense execution. Larger: every format
+    for single zeros (of those that the hardware reads) takes more bits than dense storage. Layers with whole channels
+    removed are smaller dense layers and never lose, nor do those that leave out single outputs.
     """
     columns, _ = layer_columns(workload)
     ratio = batch.pruning_ratio.T
@@ -188,17 +188,30 @@ def losing(workload: Workload, batch: ConfigurationBatch, hardware: HardwareProf
     width = stored_widths(batch.weight_bits.T)
     dense = columns.weights * width
     smallest = np.full(ratio.shape, np.inf)
-    for name in UNSTRUCTURED_FORMATS:
+    formats = [name for name in UNSTRUCTURED_FORMATS if name in (hardware.storage_formats or UNSTRUCTURED_FORMATS)]
+    for name in formats:
         data, overhead = STORAGE_FORMATS[name](columns.weights, kept, width, columns.rows, columns.columns)
         smallest = np.minimum(smallest, data + overhead)
-    loses = smallest > dense
+    loses = (smallest > dense) if formats else np.zeros(ratio.shape, dtype=np.bool_)
     if hardware.sparse.zero_weights:
         loses = loses | (sparse_time_factor(hardware.sparse, ratio) > 1.0)
     loses = loses & (kept < columns.weights)
-    if batch.channel is not None:
-        loses = loses & ~batch.channel.T
+    for unit in (batch.channel, batch.output):
+        if unit is not None:
+            loses = loses & ~unit.T
     result: Flags = loses.T
     return result
+
+
+def restored(workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile) -> ConfigurationBatch:
+    """The batch with every losing layer (:func:`losing`) unpruned; see :func:`restore_to_dense`."""
+    return replace(batch, pruning_ratio=np.where(losing(workload, batch, hardware), 0.0, batch.pruning_ratio))
+
+
+def losing_layers(workload: Workload, configuration: Configuration, hardware: HardwareProfile) -> tuple[str, ...]:
+    """The names of the layers that are pruned and yet slower or larger than dense (:func:`losing`)."""
+    loses = losing(workload, ConfigurationBatch.of(workload, [configuration]), hardware)[0]
+    return tuple(layer.name for layer, flag in zip(workload.compressible, loses, strict=True) if flag)
 
 
 def restore_to_dense(workload: Workload, configuration: Configuration, hardware: HardwareProfile) -> Configuration:
@@ -206,8 +219,7 @@ def restore_to_dense(workload: Workload, configuration: Configuration, hardware:
 
     Ren et al. 2019, hardware-aware algorithm: a layer below its break-even pruning ratio is restored to dense.
     """
-    loses = losing(workload, ConfigurationBatch.of(workload, [configuration]), hardware)[0]
-    lost = {layer.name for layer, flag in zip(workload.compressible, loses, strict=True) if flag}
+    lost = losing_layers(workload, configuration, hardware)
     return replace(
         configuration,
         budgets=tuple(

@@ -60,9 +60,9 @@ class Configuration:
         object.__setattr__(self, "budgets", tuple(self.budgets))
         check_count("time_steps", self.time_steps, at_least=1)
         names = [budget.layer for budget in self.budgets]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"layer {name!r} has {names.count(name)} budgets; it needs exactly one")
+        if len(set(names)) < len(names):
+            name = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"layer {name!r} has {names.count(name)} budgets; it needs exactly one")
 
     @classmethod
     def uniform(

@@ -32,7 +32,7 @@ from cost_models.sparse_execution import speed_break_even
 from cost_models.workload import Workload
 
 #: Numbers in one array of a chunk: small enough for the cache, large enough that numpy's call costs nothing.
-_CHUNK = 8192
+_CHUNK = 65_536
 _DEFAULT = Conventions()
 Variants: TypeAlias = npt.NDArray[np.intp] | slice
 

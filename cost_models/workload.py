@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 from cost_models.errors import InputError, check_count, check_density
@@ -153,6 +154,9 @@ class Workload:
 
     def with_density_of_each(self, densities: Sequence[float]) -> Workload:
         """The same workload with one input density for each of its layers, in order; made for thousands of them."""
+        for layer, density in zip(self.layers, densities, strict=True):
+            if not 0.0 <= density <= 1.0:
+                check_density(f"layer {layer.name!r}: input_density", density)
         layers = [
             layer if layer.input_density == density else _with_density(layer, density)
             for layer, density in zip(self.layers, densities, strict=True)
@@ -179,14 +183,16 @@ class Workload:
         )
 
 
-_FIELDS = tuple(field.name for field in fields(Layer))
+_NAMES = tuple(field.name for field in fields(Layer) if field.name != "input_density")
+_READ = attrgetter(*_NAMES)
+_SETTERS = tuple(Layer.__dict__[name].__set__ for name in _NAMES)
+_SET_DENSITY = Layer.__dict__["input_density"].__set__
 
 
 def _with_density(layer: Layer, density: float) -> Layer:
-    """The layer with another input density; nothing else is checked again, as it was before."""
+    """The layer with another input density; nothing is checked again. Several times as fast as ``replace``."""
     copy = object.__new__(Layer)
-    for name in _FIELDS:
-        object.__setattr__(copy, name, getattr(layer, name))
-    checked = check_density(f"layer {layer.name!r}: input_density", density)
-    object.__setattr__(copy, "input_density", checked)
+    for write, value in zip(_SETTERS, _READ(layer), strict=True):
+        write(copy, value)
+    _SET_DENSITY(copy, density)
     return copy

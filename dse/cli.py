@@ -226,11 +226,14 @@ def recost(
     Prices are computed from the trained networks as they were measured, and the study's limits hold for the new ones.
     Nothing is stored; a budget from the new front is dse budget STUDY --hardware H.
     """
+    import gc
+
     from dse.budget_file import csv_text, write_atomically
     from dse.documents import front_rows, recost_document
     from dse.study_tables import recost_view
     from studies.recosting import recosted
 
+    gc.disable()  # a large study is some hundred thousand small values, all of which live until the end
     before = _results(study, storage, layer_costs=False)
     after = recosted(before, hardware)
     document = recost_document(before, after)

@@ -122,6 +122,7 @@ def trial_document(study: Study, evaluation: Evaluation, baseline: Evaluation | 
         "seconds": evaluation.seconds,
         "method": study.method_in_force(evaluation.choices),
         "asked": evaluation.asked.to_dict(),
+        "restored_to_dense": _restored(study, evaluation),
         "realised": evaluation.realised.to_dict() if evaluation.realised else None,
         "cost": evaluation.cost.to_dict() if evaluation.cost else None,
         "input_densities": {layer.name: layer.input_density for layer in workload.layers} if workload else None,
@@ -137,6 +138,19 @@ def _recall(evaluation: Evaluation, baseline: Evaluation | None) -> dict[str, An
         return {}
     found = {split: recall_distortion(evaluation, baseline, split) for split in ("validation", "test")}
     return {split: one.to_dict() for split, one in found.items() if one is not None}
+
+
+def _restored(study: Study, evaluation: Evaluation) -> list[str]:
+    """The layers for which the search proposed a pruning ratio, but which were below break-even and left dense."""
+    if study.below_break_even != "restore" or evaluation.trial is None:
+        return []
+    found = []
+    for budget in evaluation.asked.budgets:
+        choices = study.space.for_layer(budget.layer)["pruning_ratio"].values
+        proposed = evaluation.choices.get(f"{budget.layer}/pruning_ratio", choices[0])
+        if proposed > 0.0 and budget.pruning_ratio == 0.0:
+            found.append(budget.layer)
+    return found
 
 
 def find_trial(results: StudyResults, text: str) -> Evaluation:

@@ -147,6 +147,7 @@ def study_view(document: Mapping[str, Any], share: float | None) -> Iterator[str
         ("network", settings["task"]["network"]),
         ("data set", settings["task"]["dataset"]),
         ("hardware", settings["hardware"]["profile"]),
+        ("below break-even", settings["hardware"]["below_break_even"]),
         ("pruning", _named(settings, "pruning")),
         ("weight quantizer", _named(settings, "weight_quantizer")),
         ("neuron", settings["method"]["neuron"]),
@@ -194,6 +195,8 @@ def trial_view(document: Mapping[str, Any]) -> Iterator[str | PlainTable]:
         yield f"  trained with seed {document['seed']} in {duration(document['seconds'])}"
     for name, value in ((m["metric"], m["value"]) for m in document["measurements"] if m["split"] == "training"):
         yield f"  {_words(name)} {value:.4f}"
+    if document["restored_to_dense"]:
+        yield f"  restored to dense, as pruning them so far does not pay: {', '.join(document['restored_to_dense'])}"
     yield from _recall_view(document["recall"])
     cost = document["cost"]
     if cost is None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from studies.objectives import OBJECTIVES, Objective, class_recalls, constraint_names, cost_value, limit_names
     from studies.pareto import FrontSnapshot, ParetoFront, fits, hypervolume, reference_point
     from studies.recall import RecallDistortion, distortion_measurements, recall_distortion
+    from studies.recosting import recosted
     from studies.results import StudyResults
     from studies.store import StudyStore
     from studies.study import Method, Objectives, Search, Study, Task, Training
@@ -28,6 +29,7 @@ _HOMES = {
     "studies.objectives": ("OBJECTIVES", "Objective", "class_recalls", "constraint_names", "cost_value", "limit_names"),
     "studies.pareto": ("FrontSnapshot", "ParetoFront", "fits", "hypervolume", "reference_point"),
     "studies.recall": ("RecallDistortion", "distortion_measurements", "recall_distortion"),
+    "studies.recosting": ("recosted",),
     "studies.results": ("StudyResults",),
     "studies.store": ("StudyStore",),
     "studies.study": ("Method", "Objectives", "Search", "Study", "Task", "Training"),
@@ -68,6 +70,7 @@ __all__ = [
     "load_study",
     "ready_studies",
     "recall_distortion",
+    "recosted",
     "reference_point",
     "study_from_dict",
     "study_to_dict",

@@ -16,6 +16,8 @@ from studies.objectives import OBJECTIVES, limit_names
 TASK_KINDS = ("classification",)
 SLICINGS = ("time", "count")  #: of events into the bins of a sample
 REACTIONS = ("refuse", "skip")  #: to a damaged recording
+#: What becomes of a proposed layer that is pruned, yet slower or larger than dense on the study's hardware.
+BELOW_BREAK_EVEN = ("allow", "restore", "skip")
 LARGEST_SEED = 2**32 - 1  #: as numpy's generators and scikit-learn have it
 
 
@@ -195,7 +197,9 @@ class Study:
 
     ``constraints`` maps the name of a cost (``memory_bytes``, ``energy_joules``, ...) or of a measured quantity that is
     minimised (``largest_recall_loss``, ``error``, ...) to its largest allowed value in SI units. ``hardware`` is a
-    profile's name or the path of a TOML profile. Any value that cannot be right is refused with :class:`InputError`,
+    profile's name or the path of a TOML profile. ``below_break_even`` is what becomes of a proposal with a layer that
+    is pruned, yet slower or larger than dense on it: "allow" trains it, "restore" trains it with that layer unpruned
+    (as ADMM-NN does), "skip" does not train it. Any value that cannot be right is refused with :class:`InputError`,
     which names it as the study file does (``training.epochs``).
     """
 
@@ -204,6 +208,7 @@ class Study:
     method: Method = Method()
     space: DesignSpace = DesignSpace()
     hardware: str = "edge_asic_45nm"
+    below_break_even: str = "allow"
     objectives: Objectives = Objectives()
     constraints: Mapping[str, float] = field(default_factory=dict)
     training: Training = Training()
@@ -215,6 +220,11 @@ class Study:
         if len(self.name) > 200:
             raise InputError(f"name has {len(self.name)} characters; at most 200 are allowed")
         _check_text("hardware.profile", self.hardware)
+        _check_text("hardware.below_break_even", self.below_break_even)
+        if self.below_break_even not in BELOW_BREAK_EVEN:
+            raise InputError(
+                "hardware.below_break_even: " + unknown_name("choice", self.below_break_even, BELOW_BREAK_EVEN)
+            )
         check_count("seed", self.seed)
         if self.seed > LARGEST_SEED:
             raise InputError(f"seed is {self.seed}; it is at most {LARGEST_SEED}")

@@ -45,7 +45,7 @@ def study_to_dict(study: Study) -> dict[str, Any]:
                 **{owner: {key: list(v) for key, v in own.items()} for owner, own in space.method.options.items()},
             },
         },
-        "hardware": {"profile": study.hardware},
+        "hardware": {"profile": study.hardware, "below_break_even": study.below_break_even},
         "objectives": {name: list(value) for name, value in _fields(study.objectives).items()},
         "constraints": dict(study.constraints),
         "training": _fields(study.training),
@@ -63,13 +63,14 @@ def study_from_dict(data: Mapping[str, Any]) -> Study:
     if "name" not in data:
         raise InputError('name is missing; a study needs one, such as name = "my-study"')
     tables = {section: _table(section, data.get(section, {})) for section in SECTIONS}
-    _check_keys("hardware", tables["hardware"], ("profile",))
+    _check_keys("hardware", tables["hardware"], ("profile", "below_break_even"))
     return Study(
         name=data["name"],
         task=_section("task", Task, tables["task"]),
         method=_method(tables["method"]),
         space=_space(tables["space"]),
         hardware=tables["hardware"].get("profile", Study.__dataclass_fields__["hardware"].default),
+        below_break_even=tables["hardware"].get("below_break_even", "allow"),
         objectives=_section("objectives", Objectives, tables["objectives"]),
         constraints=_constraints(tables["constraints"]),
         training=_section("training", Training, tables["training"]),

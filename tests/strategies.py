@@ -25,6 +25,7 @@ from studies import (
     Training,
     limit_names,
 )
+from studies.study import BELOW_BREAK_EVEN
 
 BIT_WIDTHS = (1, 1.58, 2, 3, 4, 6, 8, 16, 32)
 
@@ -214,6 +215,7 @@ studies = st.builds(
     method=st.builds(Method, pruning=names, options=st.dictionaries(st.just("admm") | st.just("slr"), attributes)),
     space=design_spaces,
     hardware=names,
+    below_break_even=st.sampled_from(BELOW_BREAK_EVEN),
     objectives=objectives(),
     constraints=st.dictionaries(st.sampled_from(limit_names()), st.floats(0.0, 1e9, exclude_min=True), max_size=2),
     training=st.builds(

@@ -21,6 +21,7 @@ from cost_models import (
     Workload,
     estimate_many,
     format_quantity,
+    losing,
 )
 from dse.search.suggest import TIME_STEPS, Indices, SearchSpace
 from studies import OBJECTIVES, cost_value
@@ -28,6 +29,7 @@ from studies.design_space import Identity
 
 #: Spaces up to this size are listed in full when the search has run out of new configurations.
 LISTED_SPACE = 100_000
+MEMORY = "memory_bytes"
 _DRAWS = 200
 _WEIGHING_ROUNDS = 40
 
@@ -44,12 +46,17 @@ class _LayerChoices:
 
 @dataclass(frozen=True)
 class CostGate:
-    """Judges configurations of one space by their cost on one hardware profile; ``limits`` are in SI units."""
+    """Judges configurations of one space by their cost on one hardware profile; ``limits`` are in SI units.
+
+    With ``skips_losing`` a configuration with a layer that is pruned and yet slower or larger than dense fits no limit,
+    whatever it costs.
+    """
 
     space: SearchSpace
     workload: Workload
     hardware: HardwareProfile
     limits: Mapping[str, float]
+    skips_losing: bool = False
 
     def costs(self, rows: Indices) -> dict[str, NDArray[np.float64]]:
         """Each limited cost of the configurations at index rows (n, free parameters); one (n,) array for each."""
@@ -62,6 +69,8 @@ class CostGate:
     def fits(self, rows: Indices) -> NDArray[np.bool_]:
         """Whether each index row keeps every limit."""
         fits = np.ones(len(rows), dtype=bool)
+        if self.skips_losing and not self.limits:
+            fits &= np.isfinite(self.totals(rows, (MEMORY,))[MEMORY])
         for name, cost in self.costs(rows).items() if self.limits else ():
             fits &= cost <= self.limits[name]
         return fits
@@ -70,6 +79,8 @@ class CostGate:
     def corner(self) -> Indices | None:
         """An index row that keeps every limit; None if none is found. In a small space all rows are looked at."""
         weights = {name: 1.0 / limit for name, limit in self.limits.items()}
+        if self.skips_losing and not weights:
+            weights = {MEMORY: 1.0}
         rows = (self.cheapest(weights), *(self.cheapest({name: 1.0}) for name in self.limits))
         for row in itertools.chain(rows, (row for row, _ in self.weighed(self.limits))):
             if self.fits(row[None, :])[0]:
@@ -177,14 +188,18 @@ class CostGate:
     def totals(
         self, rows: Indices, names: tuple[str, ...], layer: Layer | None = None
     ) -> dict[str, NDArray[np.float64]]:
-        """Costs by name, one (n,) array each; of one layer alone where it is given."""
+        """Costs by name, one (n,) array each, infinite for what is skipped; of one layer alone where it is given."""
         if layer is None:
             workload, batch = self.workload, self.space.batch(rows)
         else:
             workload = replace(self.workload, layers=(self.workload[layer.name],), unpriced=())
             batch = self.space.batch(rows, (layer,))
         arrays = estimate_many(workload, batch, self.hardware)
-        return {name: batch.time_steps if name == TIME_STEPS else getattr(arrays, name) for name in names}
+        costs = {name: batch.time_steps if name == TIME_STEPS else getattr(arrays, name) for name in names}
+        if self.skips_losing:
+            lost = losing(workload, batch, self.hardware).any(axis=1)
+            costs = {name: np.where(lost, np.inf, cost) for name, cost in costs.items()}
+        return costs
 
     def _towards(self, corner: Indices, row: Indices, generator: np.random.Generator) -> Indices:
         order = generator.permutation(len(row))

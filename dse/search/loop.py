@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cost_models import CostReport, estimate
+from cost_models import CostReport, estimate, losing_layers
 from dse.evaluate import Job
 from dse.search.engine import Engine
 from dse.search.limits import CostGate, in_units, measured_excesses
@@ -127,6 +127,10 @@ class SearchLoop:
         earlier = self.record.taken.get(self.record.identity(evaluation))
         if earlier is not None:
             return f"{_REPEATS} {earlier}"
+        if self.gate.skips_losing:
+            lost = losing_layers(self.gate.workload, evaluation.asked, self.gate.hardware)
+            if lost:
+                return f"{lost[0]} is pruned, yet slower or larger than dense on {self.gate.hardware.name}"
         for name, excess in measured_excesses(cost, self.study.cost_limits).items():
             if excess > 0:
                 limit = self.study.constraints[name]

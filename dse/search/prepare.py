@@ -9,7 +9,7 @@ from functools import partial
 from cost_models import HardwareProfile, Workload, load_hardware
 from dse.methods import granularity_of
 from dse.search.limits import CostGate, quiet
-from dse.search.reachable import check_reachable
+from dse.search.reachable import check_reachable, check_something_pays
 from dse.search.samplers import SAMPLERS
 from dse.search.suggest import SearchSpace
 from studies import Study
@@ -28,7 +28,8 @@ class Prepared:
 
     def gate(self, workload: Workload) -> CostGate:
         """The judge of the study's limits under the activity of ``workload``."""
-        return CostGate(self.space, workload, self.hardware, self.study.cost_limits)
+        skips = self.study.below_break_even == "skip"
+        return CostGate(self.space, workload, self.hardware, self.study.cost_limits, skips)
 
 
 def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None) -> Prepared:
@@ -41,7 +42,10 @@ def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None)
     hardware = load_hardware(study.hardware)
     workload = trace_study(study, data_root)
     study.check_against(workload)
-    space = SearchSpace.of(study.space, workload, partial(granularity_of, study))
+    restores_on = hardware if study.below_break_even == "restore" else None
+    space = SearchSpace.of(study.space, workload, partial(granularity_of, study), restores_on)
     prepared = Prepared(study, workload, space, hardware)
-    check_reachable(prepared.gate(quiet(workload)), "constraints")
+    gate = prepared.gate(quiet(workload))
+    check_something_pays(gate)
+    check_reachable(gate, "constraints")
     return prepared

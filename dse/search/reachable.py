@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cost_models import InputError, LayerCost, estimate
-from dse.search.limits import CostGate, in_units
+from cost_models import InputError, LayerCost, estimate, losing_layers
+from dse.search.limits import MEMORY, CostGate, in_units
 from dse.search.suggest import TIME_STEPS, Indices
 
 #: Layers that are named in an explanation, the heaviest first.
@@ -51,6 +51,19 @@ def check_reachable(gate: CostGate, where: str) -> None:
     conflict = find_conflict(gate)
     if conflict is not None and conflict.bound > 1.0:
         raise InputError(f"{where}: {_explained(gate, conflict)}")
+
+
+def check_something_pays(gate: CostGate) -> None:
+    """Raise :class:`InputError` if losing layers are skipped and every choice of one of them loses."""
+    if not gate.skips_losing:
+        return
+    configuration = gate.space.configuration_at(gate.cheapest({MEMORY: 1.0}))
+    lost = losing_layers(gate.workload, configuration, gate.hardware)
+    if lost:
+        raise InputError(
+            f"hardware.below_break_even is 'skip', but every choice for layer {lost[0]!r} is pruned, yet slower or "
+            f"larger than dense on {gate.hardware.name}; allow a pruning ratio of 0, or one above its break-even"
+        )
 
 
 def find_conflict(gate: CostGate) -> Conflict | None:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from cost_models import Configuration, ConfigurationBatch, Layer, LayerBudget, Workload
+from cost_models import (
+    Configuration,
+    ConfigurationBatch,
+    HardwareProfile,
+    Layer,
+    LayerBudget,
+    Workload,
+    restore_to_dense,
+    restored,
+)
 from studies import DesignSpace
 from studies.design_space import Identity
 from studies.method_choices import OptionValue, nearest
@@ -77,16 +86,24 @@ class SearchSpace:
     """The design space of one network: a parameter for each layer's budget fields, for the time steps and the method.
 
     An index row holds, for each *free* parameter in order, the index of its chosen value. ``granularity`` tells for the
-    values of the method's parameters what the pruning method removes as a unit; proposals are priced as such.
+    values of the method's parameters what the pruning method removes as a unit; proposals are priced as such. With
+    ``restores_on`` a layer that is pruned and yet slower or larger than dense on that hardware is proposed unpruned.
     """
 
     workload: Workload
     parameters: tuple[Parameter, ...]
     design: DesignSpace
     granularity: GranularityOf = _single_weights
+    restores_on: HardwareProfile | None = None
 
     @classmethod
-    def of(cls, space: DesignSpace, workload: Workload, granularity: GranularityOf = _single_weights) -> SearchSpace:
+    def of(
+        cls,
+        space: DesignSpace,
+        workload: Workload,
+        granularity: GranularityOf = _single_weights,
+        restores_on: HardwareProfile | None = None,
+    ) -> SearchSpace:
         """The parameters of ``space`` for the compressible layers of ``workload``.
 
         A layer without spiking neurons has no membrane bits, a network without them one time step.
@@ -99,7 +116,7 @@ class SearchSpace:
         steps = space.time_steps.values if workload.spiking else (1,)
         parameters.append(Parameter(TIME_STEPS, None, None, steps))
         parameters += [Parameter(name, None, None, values) for name, values in space.method.parameters().items()]
-        return cls(workload, tuple(parameters), space, granularity)
+        return cls(workload, tuple(parameters), space, granularity, restores_on)
 
     @property
     def free(self) -> tuple[Parameter, ...]:
@@ -149,7 +166,8 @@ class SearchSpace:
             )
             for layer in self.workload.compressible
         )
-        return Configuration(budgets, int(value[TIME_STEPS]))
+        configuration = Configuration(budgets, int(value[TIME_STEPS]))
+        return restore_to_dense(self.workload, configuration, self.restores_on) if self.restores_on else configuration
 
     def batch(self, rows: Indices, only: tuple[Layer, ...] | None = None) -> ConfigurationBatch:
         """The configurations at ``rows`` (n, free parameters) as the cost model's columns, of some layers or of all."""
@@ -168,9 +186,13 @@ class SearchSpace:
                 columns[parameter.field][:, layers.index(parameter.layer)] = column
         removed = self._removed_units(rows)
         of_unit = {unit: np.repeat((removed == unit)[:, None], len(layers), axis=1) for unit in set(removed.tolist())}
-        return ConfigurationBatch(
+        batch = ConfigurationBatch(
             **columns, time_steps=steps, channel=of_unit.get("channel"), output=of_unit.get("output")
         )
+        if self.restores_on is None:
+            return batch
+        own = tuple(self.workload[name] for name in layers)
+        return restored(replace(self.workload, layers=own), batch, self.restores_on)
 
     def _of_method(self, row: Indices) -> dict[str, OptionValue]:
         """The values of the free parameters of the method at one index row."""

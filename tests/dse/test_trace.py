@@ -269,3 +269,49 @@ def test_neurons_of_norse_are_recognised_and_its_leaky_integrators_emit_no_spike
     network = norse.SequentialState(nn.Linear(8, 6), norse.LIFCell(), nn.Linear(6, 4), norse.LICell(), nn.Linear(4, 2))
     layers = trace(network, (8,)).compressible
     assert [(layer.neurons, layer.spiking_input) for layer in layers] == [(6, False), (4, True), (0, False)]
+
+
+class Reading(nn.Module):
+    """Every way in which a layer's channels reach the next one, or do not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.second = nn.Conv2d(8, 8, 3, padding=1, groups=2)
+        self.behind_sum = nn.Conv2d(8, 4, 1)
+        self.beside = nn.Conv2d(8, 4, 1)
+        self.behind_concatenation = nn.Conv2d(8, 6, 1)
+        self.behind_pool = nn.Linear(6, 5)
+        self.layer_norm = nn.LayerNorm(5)
+        self.behind_layer_norm = nn.Linear(5, 4)
+        self.behind_mean_over_channels = nn.Linear(36, 2)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = functional.max_pool2d(torch.sigmoid(self.norm(self.first(x))), 2)
+        y = x + self.second(x)
+        z = torch.cat([self.behind_sum(y), self.beside(y)], 1)
+        z = self.behind_concatenation(z)
+        pooled = self.behind_pool(z.mean((2, 3)))
+        return self.behind_layer_norm(self.layer_norm(pooled)), self.behind_mean_over_channels(z.mean(1).flatten(1))
+
+
+def test_a_layer_reads_channels_only_where_each_has_an_equal_share_of_its_input() -> None:
+    reads = {layer.name: layer.reads for layer in trace(Reading(), (3, 12, 12)).layers}
+    expected = {
+        "first": None,
+        "norm": "first",
+        "second": "first",
+        "behind_sum": None,
+        "beside": None,
+        "behind_concatenation": None,
+        "behind_pool": "behind_concatenation",
+        "behind_layer_norm": None,
+        "behind_mean_over_channels": None,
+    }
+    assert {name: reads[name] for name in expected} == expected
+
+
+def test_spikes_carry_the_channels_of_the_layer_that_feeds_the_neuron() -> None:
+    layers = trace(spiking(), (1, 8, 8)).compressible
+    assert [(layer.reads, layer.neurons_per_channel) for layer in layers] == [(None, True), ("0", True), ("3", True)]
