@@ -1,0 +1,200 @@
+"""The monotone parametric mean of the accuracy model: damage by layer and role, joined from additive to bottleneck."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dse.search.known_cost.axes import Axes, Floats, Rows
+
+#: Prior of each layer's sensitivity to each role: standard deviations of what its roles share, and of each alone.
+LAYER_SPREAD, ROLE_SPREAD = 0.8, 0.5
+#: The same around measured sensitivities.
+MEASURED_SPREAD, MEASURED_SHARED = 0.6, 0.2
+_MEASURED_SCALE, _MEASURED_MOST = 0.7, 2.5
+_CHOICE_SPREAD = 0.5
+_SHAPE_RANGE = (-4.0, 14.0)
+_MOST_BOTTLENECK = 2.5
+
+
+@dataclass(frozen=True)
+class MonotoneMean:
+    """z(x) = z0 + (sum_l D_l^rho)^(1/rho) + network-wide damage + effects of unordered choices.
+
+    D_l = sum_r exp(S_r + e_lr) phi(c_lr; k_r) with phi(c; k) = (exp(k c) - 1) / (exp(k) - 1), compression c = 1 -
+    generosity; a network-wide parameter t adds exp(tau_t) phi(c_t; k_t). rho = 1 + exp(q): 1 is additive, large a
+    bottleneck. Parameters are one vector; ``measured`` holds log sensitivities by axis name (any common scale).
+    """
+
+    axes: Axes
+    measured: Mapping[str, float] | None = None
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """The layers, in the order of the axes."""
+        return tuple(dict.fromkeys(a.layer for a in self.axes.axes if a.layer is not None and a.kind == "monotone"))
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that layers share."""
+        return tuple(dict.fromkeys(a.role for a in self.axes.axes if a.layer is not None and a.kind == "monotone"))
+
+    @cached_property
+    def _layered(self) -> tuple[Rows, Rows, Rows]:
+        """Axis, layer and role of each layer parameter."""
+        found = [(i, a) for i, a in enumerate(self.axes.axes) if a.layer is not None and a.kind == "monotone"]
+        index = [(i, self.layers.index(a.layer or ""), self.roles.index(a.role)) for i, a in found]
+        table = np.array(index, dtype=np.intp).reshape(-1, 3)
+        return table[:, 0], table[:, 1], table[:, 2]
+
+    @cached_property
+    def _wide(self) -> Rows:
+        wide = [i for i, a in enumerate(self.axes.axes) if a.layer is None and a.kind == "monotone"]
+        return np.array(wide, dtype=np.intp)
+
+    @cached_property
+    def _unordered(self) -> list[tuple[int, int]]:
+        return [(i, len(a.levels)) for i, a in enumerate(self.axes.axes) if a.kind == "unordered"]
+
+    @cached_property
+    def _slices(self) -> dict[str, slice]:
+        """Where each part lies in the parameter vector."""
+        sizes = {
+            "z0": 1,
+            "q": 1,
+            "scale": len(self.roles),
+            "shape": len(self.roles),
+            "sensitivity": len(self._layered[0]),
+            "wide_scale": len(self._wide),
+            "wide_shape": len(self._wide),
+            "choice": sum(count for _, count in self._unordered),
+        }
+        ends = np.cumsum(list(sizes.values())).tolist()
+        return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return self._slices["choice"].stop
+
+    def prior(self, lowest: float) -> tuple[Floats, Floats]:
+        """Mean (p,) and a root (p, p) of the covariance; ``lowest`` is the smallest observed z."""
+        s = self._slices
+        mean, root = np.zeros(self.size), np.zeros((self.size, self.size))
+
+        def put(part: str, value: float, deviation: float) -> None:
+            mean[s[part]] = value
+            root[s[part], s[part]] = deviation * np.eye(s[part].stop - s[part].start)
+
+        put("z0", lowest, 1.0)
+        put("q", -2.0, 1.0)
+        put("scale", -np.log(max(len(self.layers), 1)), 1.5)
+        put("shape", 4.0, 2.0)
+        put("wide_scale", -1.5, 1.5)
+        put("wide_shape", 4.0, 2.0)
+        put("choice", 0.0, _CHOICE_SPREAD)
+        shared, own = (LAYER_SPREAD, ROLE_SPREAD) if not self.measured else (MEASURED_SHARED, MEASURED_SPREAD)
+        layer = self._layered[1]
+        covariance = shared**2 * (layer[:, None] == layer) + own**2 * np.eye(len(layer))
+        if len(layer):
+            root[s["sensitivity"], s["sensitivity"]] = np.linalg.cholesky(covariance)
+        mean[s["sensitivity"]] = self._measured_sensitivities()
+        return mean, root
+
+    def _measured_sensitivities(self) -> Floats:
+        axis, _, role = self._layered
+        if not self.measured or not len(axis):
+            return np.zeros(len(axis))
+        values = np.array([self.measured.get(self.axes.axes[index].name, np.nan) for index in axis.tolist()])
+        for number in range(len(self.roles)):
+            own = role == number
+            known = values[own & ~np.isnan(values)]
+            values[own] -= known.mean() if len(known) else 0.0
+        return np.clip(np.nan_to_num(values), -_MEASURED_MOST, _MEASURED_MOST) * _MEASURED_SCALE
+
+    def clipped(self, theta: Floats) -> Floats:
+        """The parameters inside the ranges in which they are held."""
+        s, held = self._slices, theta.copy()
+        held[s["q"]] = np.minimum(held[s["q"]], _MOST_BOTTLENECK)
+        for part in ("shape", "wide_shape"):
+            held[s[part]] = np.clip(held[s[part]], *_SHAPE_RANGE)
+        return held
+
+    def __call__(self, rows: Rows, theta: Floats) -> Floats:
+        """The mean z of rows (n,)."""
+        return self._evaluate(rows, theta, False)[0]
+
+    def jacobian(self, rows: Rows, theta: Floats) -> tuple[Floats, Floats]:
+        """The mean (n,) and its derivatives by the parameters (n, p)."""
+        return self._evaluate(rows, theta, True)
+
+    def sensitivities(self, theta: Floats) -> Floats:
+        """The damage of each axis at its cheapest level (axes,); 0 for axes that are not monotone."""
+        s, result = self._slices, np.zeros(len(self.axes))
+        axis, _, role = self._layered
+        result[axis] = np.exp(theta[s["scale"]][role] + theta[s["sensitivity"]])
+        result[self._wide] = np.exp(theta[s["wide_scale"]])
+        return result
+
+    def _evaluate(self, rows: Rows, theta: Floats, derivatives: bool) -> tuple[Floats, Floats]:
+        s = self._slices
+        compression = 1.0 - self.axes.generosity(rows)
+        mean = np.full(len(rows), theta[0])
+        jacobian = np.zeros((len(rows), self.size) if derivatives else (0, 0))
+        if derivatives:
+            jacobian[:, 0] = 1.0
+        axis, layer, role = self._layered
+        if len(axis):
+            factor = np.exp(np.clip(theta[s["scale"]][role] + theta[s["sensitivity"]], -20.0, 5.0))
+            phi, slope = _curve(compression[:, axis], theta[s["shape"]][role], derivatives)
+            damage = factor * phi
+            by_layer = damage @ _one_hot(layer, len(self.layers)) + 1e-12
+            power = 1.0 + np.exp(theta[1])
+            logs = np.log(by_layer)
+            top = logs.max(axis=1, keepdims=True)
+            relative = np.exp(power * (logs - top))
+            whole = relative.sum(axis=1)
+            joined = np.exp(top[:, 0] + np.log(whole) / power)
+            mean = mean + joined
+            if derivatives:
+                weight = np.exp((power - 1.0) * (logs - np.log(joined)[:, None]))[:, layer]
+                own = weight * damage
+                roles = _one_hot(role, len(self.roles))
+                jacobian[:, s["sensitivity"]] = own
+                jacobian[:, s["scale"]] = own @ roles
+                jacobian[:, s["shape"]] = (weight * factor * slope) @ roles
+                average = (relative * (logs - top)).sum(axis=1) / whole
+                jacobian[:, 1] = joined * (average / power - np.log(whole) / power**2) * (power - 1.0)
+        if len(self._wide):
+            factor = np.exp(np.clip(theta[s["wide_scale"]], -20.0, 5.0))
+            phi, slope = _curve(compression[:, self._wide], theta[s["wide_shape"]], derivatives)
+            mean = mean + phi @ factor
+            if derivatives:
+                jacobian[:, s["wide_scale"]] = phi * factor
+                jacobian[:, s["wide_shape"]] = slope * factor
+        place = s["choice"].start
+        for index, count in self._unordered:
+            chosen = _one_hot(rows[:, index], count)
+            mean = mean + chosen @ theta[place : place + count]
+            if derivatives:
+                jacobian[:, place : place + count] = chosen
+            place += count
+        return mean, jacobian
+
+
+def _curve(compression: Floats, shape: Floats, derivatives: bool) -> tuple[Floats, Floats]:
+    """(exp(k c) - 1) / (exp(k) - 1) and its derivative by k."""
+    k = np.where(np.abs(shape) < 1e-3, 1e-3, shape)
+    bottom = np.expm1(k)
+    phi = np.expm1(k * compression) / bottom
+    if not derivatives:
+        return phi, phi
+    return phi, (compression * np.exp(k * compression) - phi * np.exp(k)) / bottom
+
+
+def _one_hot(index: Rows, count: int) -> NDArray[np.float64]:
+    return np.eye(count)[index]
