@@ -1,8 +1,8 @@
 """Synthetic landscapes for the search benchmark: exact costs, and an accuracy that is a formula with noise.
 
-Every network has L layers of random sizes, each with a pruning ratio (0 to 0.95 in steps of 0.05) and weight bits (2, 3,
-4, 6, 8), and 1 to 8 time steps. ``memory`` counts kept bits with the cheaper of a bit mask and no index, ``operations``
-kept multiply-accumulates over all time steps. Layers differ in sensitivity by a factor of ten.
+Every network has L layers of random sizes, each with a pruning ratio (0 to 0.95 in steps of 0.05) and weight bits (2,
+3, 4, 6, 8), and 1 to 8 time steps. ``memory`` counts kept bits with the cheaper of a bit mask and no index,
+``operations`` kept multiply-accumulates over all time steps. Layers differ in sensitivity by a factor of ten.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def curves(network: Network, ratio: Floats, bits: Floats, steps: Floats) -> Floa
 
 
 def rugged(network: Network, ratio: Floats, bits: Floats, steps: Floats) -> Floats:
-    """Breaks every assumption: each choice has a factor of its own, mild pruning helps, the best T is inside the range."""
+    """Breaks the model: each choice has a factor of its own, mild pruning helps, the best T is inside the range."""
     generator = np.random.default_rng([network.seed, 6])
     ratio_factor = generator.lognormal(0.0, 0.5, (network.layers, 20))
     bit_factor = generator.lognormal(0.0, 0.5, (network.layers, 9))
@@ -206,9 +206,15 @@ LANDSCAPES = {
             about="12 layers, neighbours interact, costs in banks and tiles, 7 % budget",
         ),
         Landscape("curves-12", Network(12, 4), curves, 0.12, 0.005, about="12 layers, each its own curve, 12 % budget"),
-        Landscape("bottleneck-16", Network(16, 5), bottleneck, 0.08, 0.01, about="16 layers, the worst decides, 8 % budget"),
-        Landscape("logistic-24", Network(24, 6), logistic, 0.07, 0.02, about="24 layers, a cliff, much noise, 7 % budget"),
-        Landscape("neighbours-32", Network(32, 7), neighbours, 0.08, 0.005, about="32 layers, neighbours interact, 8 % budget"),
+        Landscape(
+            "bottleneck-16", Network(16, 5), bottleneck, 0.08, 0.01, about="16 layers, the worst decides, 8 % budget"
+        ),
+        Landscape(
+            "logistic-24", Network(24, 6), logistic, 0.07, 0.02, about="24 layers, a cliff, much noise, 7 % budget"
+        ),
+        Landscape(
+            "neighbours-32", Network(32, 7), neighbours, 0.08, 0.005, about="32 layers, neighbours interact, 8 % budget"
+        ),
         Landscape(
             "rugged-12",
             Network(12, 8),

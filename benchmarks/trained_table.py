@@ -1,9 +1,10 @@
 """Trains every configuration of a small space, so that searches can be replayed: ``data/trained_grid.toml``.
 
-Run: ``python benchmarks/trained_table.py [--output FILE] [--seconds S]``; the same command goes on where it stopped. Each line of the
-result is one training through the tool's own :func:`dse.evaluate.evaluate`: the chosen values by parameter, the accuracy on the
-validation split after each epoch (``curve``; the last one is that of the finished network), its memory and energy, the
-measured input density of each layer, and the seconds it took. The first line is the uncompressed network.
+Run: ``python benchmarks/trained_table.py [--output FILE] [--seconds S]``; the same command goes on where it stopped.
+Each line of the result is one training through the tool's own :func:`dse.evaluate.evaluate`: the chosen values by
+parameter, the accuracy on the validation split after each epoch (``curve``; the last one is that of the finished
+network), its memory and energy, the measured input density of each layer, and the seconds it took. The first line is
+the uncompressed network.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def prepare(study: Study, trace_study: TraceStudy, data_root: str | None = None)
     A limit that no configuration of the space can keep, whatever its activity, is explained: the smallest reachable
     value and the layers that bind.
     """
-    SAMPLERS[study.search.sampler](study, study.seed)
+    SAMPLERS[study.search.sampler](study, study.seed, None)
     hardware = load_hardware(study.hardware)
     workload = trace_study(study, data_root)
     study.check_against(workload)

@@ -15,7 +15,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from cost_models import Configuration
-from dse.search.limits import measured_excesses
+from dse.search.forecast import CostForecast
+from dse.search.limits import CostGate, measured_excesses
 from dse.search.samplers import SAMPLERS
 from dse.search.seeds import derive_seed
 from dse.search.suggest import SearchSpace
@@ -51,14 +52,16 @@ class Proposer:
     nothing is remembered but the trials themselves, and a resumed study proposes what an uninterrupted one would.
     """
 
-    def __init__(self, study: Study, space: SearchSpace) -> None:
+    def __init__(self, study: Study, gate: CostGate) -> None:
         self._study = study
-        self._space = space
-        self._distributions = space.distributions()
+        self._space = gate.space
+        self._gate = gate
+        self._finished: list[Evaluation] = []
+        self._distributions = gate.space.distributions()
         self._make_sampler = SAMPLERS[study.search.sampler]
         with quiet_optuna():
             self._optuna = optuna.create_study(
-                directions=directions_of(study), sampler=self._make_sampler(study, study.seed)
+                directions=directions_of(study), sampler=self._make_sampler(study, study.seed, None)
             )
 
     @property
@@ -75,10 +78,12 @@ class Proposer:
         for key, value in evaluation.optuna_attributes.get("study", {}).items():
             self.storage.set_study_system_attr(self._optuna._study_id, key, value)
         self._optuna.add_trial(trial)
+        self._remember(seen)
 
     def ask(self, number: int, choices: Mapping[str, Any] | None = None) -> Proposal:
         """The sampler's next proposal, for the trial of this number; ``choices`` are taken instead where given."""
-        sampler = self._make_sampler(self._study, derive_seed(self._study.seed, "proposal", number))
+        forecast = CostForecast(self._gate, tuple(self._finished))
+        sampler = self._make_sampler(self._study, derive_seed(self._study.seed, "proposal", number), forecast)
         self._optuna.sampler = sampler if choices is None else _Given(sampler, choices)
         before = self._study_attributes()
         with quiet_optuna():
@@ -101,6 +106,11 @@ class Proposer:
         values = values_of(evaluation, self._study) if state is TrialState.COMPLETE else None
         with quiet_optuna():
             self._optuna.tell(evaluation.trial, values, state)
+        self._remember(evaluation)
+
+    def _remember(self, evaluation: Evaluation) -> None:
+        if evaluation.state is State.COMPLETE:
+            self._finished.append(evaluation)
 
     def _trial_id(self, number: int) -> int:
         return self.storage.get_trial_id_from_study_id_trial_number(self._optuna._study_id, number)

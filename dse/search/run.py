@@ -90,7 +90,7 @@ def _search(prepared: Prepared, record: Record, engine: Engine, data_root: str |
     study = prepared.study
     assert record.baseline.workload is not None
     gate = prepared.gate(record.baseline.workload)
-    loop = SearchLoop(study, gate, Proposer(study, prepared.space), record, engine, data_root)
+    loop = SearchLoop(study, gate, Proposer(study, gate), record, engine, data_root)
     loop.run()
     if loop.exhausted:
         record.tell_watch(

@@ -16,7 +16,7 @@ from dse.search.known_cost.readings import Link, Readings
 _FIRST_NOISE = 0.01
 _LARGEST_SLOPE = 50.0
 #: Readings that the posterior is conditioned on; the mean is fitted to all of them.
-MOST_CONDITIONED = 300
+MOST_CONDITIONED = 240
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class AccuracyModel:
     def fitted(cls, axes: Axes, readings: Readings, measured: Mapping[str, float] | None = None) -> AccuracyModel:
         """The model of these readings: the likelier link, then a second fit with the noise that the first one found."""
         mean = MonotoneMean(axes, measured)
-        fits = [_fit(mean, readings, Link(name), _FIRST_NOISE, None) for name in readings.links]
+        fits = [_fit(mean, readings, Link(name), _FIRST_NOISE) for name in readings.links]
         link, theta, posterior, _ = max(fits, key=lambda fit: fit[3])
         noise = posterior.amplitudes.noise
-        link, theta, posterior, _ = _fit(mean, readings, link, noise, theta)
+        link, theta, posterior, _ = _fit(mean, readings, link, noise, theta, free_effects=True)
         return cls(link, posterior, mean.sensitivities(theta))
 
     def predict(self, rows: Rows) -> tuple[Floats, Floats]:
@@ -43,7 +43,12 @@ class AccuracyModel:
 
 
 def _fit(
-    mean: MonotoneMean, readings: Readings, link: Link, noise: float, start: Floats | None
+    mean: MonotoneMean,
+    readings: Readings,
+    link: Link,
+    noise: float,
+    start: Floats | None = None,
+    free_effects: bool = False,
 ) -> tuple[Link, Floats, Posterior, float]:
     z, slope = link.forward(readings.value), link.slope(readings.value)
     slope = np.minimum(slope, np.sqrt(_LARGEST_SLOPE) * np.median(slope))
@@ -56,7 +61,13 @@ def _fit(
     filled = np.where(data.censored, np.maximum(z, mean(readings.rows, theta)), z)
     keep = _conditioned(readings)
     posterior = Posterior(
-        Features(mean.axes, mean, theta, root), prior_mean, readings.rows[keep], filled[keep], scale[keep], spread
+        Features(mean.axes, mean, theta, root),
+        prior_mean,
+        readings.rows[keep],
+        filled[keep],
+        scale[keep],
+        spread,
+        free_effects,
     )
     evidence = posterior.log_likelihood + float(np.log(slope[keep])[~data.censored[keep]].sum())
     return link, theta, posterior, evidence

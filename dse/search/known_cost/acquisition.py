@@ -1,4 +1,4 @@
-"""Expected hypervolume improvement with the cost coordinates exact: no box decomposition and no sampling of outcomes."""
+"""Expected hypervolume improvement with the cost coordinates exact: neither boxes nor sampled outcomes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ class Front:
         lasts = np.eye(len(self.costs) + 1)[first.astype(np.intp)]
         inside = (costs[:, None, :] <= points).all(axis=2).astype(float)
         counts = inside @ lasts
-        return counts[:, ::-1].cumsum(axis=1)[:, ::-1] / _SAMPLES
+        shares: Floats = counts[:, ::-1].cumsum(axis=1)[:, ::-1] / _SAMPLES
+        return shares
 
 
 def expected_improvement(
@@ -88,9 +89,9 @@ def expected_improvement(
     # E[(a - level)+] for each level, and what each level adds to the one above it (n, k + 1).
     gains = np.stack([np.maximum(accuracy - level, 0.0) @ _NODE_WEIGHTS for level in levels], axis=1)
     added = np.diff(gains, axis=1, prepend=0.0)
-    if cost_error is None or not cost_error.any():
-        return (front.undominated(costs) * added).sum(axis=1)
+    nodes = _COST_NODES if cost_error is not None and cost_error.any() else ((0.0, 1.0),)
+    error = np.zeros(costs.shape) if cost_error is None else cost_error
     total = np.zeros(len(costs))
-    for place, weight in _COST_NODES:
-        total += weight * (front.undominated(costs + place * cost_error) * added).sum(axis=1)
+    for place, weight in nodes:
+        total += weight * (front.undominated(costs + place * error) * added).sum(axis=1)
     return total

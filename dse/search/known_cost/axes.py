@@ -119,7 +119,8 @@ class Axes:
 
     def keys(self, rows: Rows) -> NDArray[np.uint64]:
         """A hash of each row, to find repeats among many."""
-        return (rows.astype(np.uint64) * self._tables[2]).sum(axis=1, dtype=np.uint64)
+        keys: NDArray[np.uint64] = (rows.astype(np.uint64) * self._tables[2]).sum(axis=1, dtype=np.uint64)
+        return keys
 
     def random(self, count: int, generator: np.random.Generator) -> Rows:
         """``count`` rows drawn uniformly."""

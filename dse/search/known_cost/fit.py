@@ -73,6 +73,6 @@ def _step(jacobian: Floats, residual: Floats, white: Floats, damping: float) -> 
     right, ridge = jacobian.T @ residual - white, 1.0 + damping
     count, size = jacobian.shape
     if count >= size:
-        return np.linalg.solve(jacobian.T @ jacobian + ridge * np.eye(size), right)
+        return np.linalg.solve(jacobian.T @ jacobian + ridge * np.eye(size), right).astype(np.float64)
     inner = np.linalg.solve(jacobian @ jacobian.T + ridge * np.eye(count), jacobian @ right)
     return (right - jacobian.T @ inner) / ridge

@@ -21,8 +21,8 @@ STOPPED_NOISE = 3.0
 class History:
     """Trials with a reading, in order; those that still run; and all rows that were ever proposed.
 
-    ``values`` (n, learned) are the readings, larger is better. ``costs`` (n, known) are on the problem's scale, measured
-    where they are only nearly known. ``counts`` (n,) says which may be on the front: finished, and inside the limits.
+    ``values`` (n, learned) are the readings, larger is better. ``costs`` (n, known) are on the problem's scale,
+    measured where they are only nearly known. ``counts`` (n,) says which may be on the front: finished, limits kept.
     """
 
     rows: Rows

@@ -79,7 +79,7 @@ class MonotoneMean:
     @property
     def size(self) -> int:
         """The number of parameters."""
-        return self._slices["choice"].stop
+        return int(self._slices["choice"].stop)
 
     def prior(self, lowest: float) -> tuple[Floats, Floats]:
         """Mean (p,) and a root (p, p) of the covariance; ``lowest`` is the smallest observed z."""
@@ -114,7 +114,8 @@ class MonotoneMean:
             own = role == number
             known = values[own & ~np.isnan(values)]
             values[own] -= known.mean() if len(known) else 0.0
-        return np.clip(np.nan_to_num(values), -_MEASURED_MOST, _MEASURED_MOST) * _MEASURED_SCALE
+        scaled: Floats = np.clip(np.nan_to_num(values), -_MEASURED_MOST, _MEASURED_MOST) * _MEASURED_SCALE
+        return scaled
 
     def clipped(self, theta: Floats) -> Floats:
         """The parameters inside the ranges in which they are held."""

@@ -15,8 +15,8 @@ from dse.search.known_cost.problem import Problem
 Score = Callable[[Rows], Floats]
 
 #: Spaces of at most this size are scored in full.
-LISTED = 20_000
-_RANDOM, _CHILDREN, _GRANDCHILDREN, _GENERATIONS = 400, 1200, 600, 3
+LISTED = 4096
+_RANDOM, _CHILDREN, _GRANDCHILDREN, _GENERATIONS = 300, 900, 450, 3
 _PARENTS, _CLIMBERS, _CLIMBS, _EXCHANGES = 30, 3, 6, 200
 _RATES = (1.0, 2.0, 5.0)
 _LONG, _FAR, _NEAR = 6, 5, 2
@@ -52,7 +52,7 @@ class Pool:
         new = self._new(rows)
         if not len(new):
             new = self.problem.repaired(axes.random(1, self.generator), self._weights(1))
-        return new[int(self.generator.integers(len(new)))]
+        return self._drawn(new)
 
     def _climbed(self, rows: Rows, values: Floats, score: Score) -> Rows | None:
         """Steepest ascent from the best few rows over single steps and exchanges."""
@@ -70,9 +70,12 @@ class Pool:
         return self._first(rows, values)
 
     def _first(self, rows: Rows, values: Floats) -> Rows:
-        if values.max() > 0.0:
-            return rows[int(np.argmax(values))]
-        return rows[int(self.generator.integers(len(rows)))]
+        best: Rows = rows[int(np.argmax(values))]
+        return best if values.max() > 0.0 else self._drawn(rows)
+
+    def _drawn(self, rows: Rows) -> Rows:
+        row: Rows = rows[int(self.generator.integers(len(rows)))]
+        return row
 
     def _new(self, rows: Rows, known: Rows | None = None, repair: bool = True) -> Rows:
         """The rows that fit, each once, without those taken or known."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -20,8 +21,10 @@ NOISES = (0.003, 0.006, 0.012, 0.025, 0.05)  #: of an accuracy, standard deviati
 RESIDUALS = (0.0001, 0.002, 0.01, 0.04, 0.15)  #: share of the variance of z
 EFFECTS = (0.0, 0.01, 0.05, 0.2, 0.6)  #: share of the variance of z
 _KNOTS = 9
-_FEATURES = 700
+_SMOOTH = 0.3  # of generosity: the length over which free effects are alike
+_FEATURES = 500
 _FREE_AXES = 0.3
+_FEWEST_FOR_EFFECTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Amplitudes:
 def matern(distance: Floats) -> Floats:
     """Matern 5/2 of distances in units of the length scale."""
     scaled = np.sqrt(5.0) * distance
-    return (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
+    similarity: Floats = (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
+    return similarity
 
 
 @dataclass(frozen=True)
@@ -66,46 +70,72 @@ class Features:
         unordered = [i for i, axis in enumerate(self.axes.axes) if axis.kind == "unordered"]
         apart = [np.eye(int(self.axes.sizes[i]))[rows[:, i]] / np.sqrt(2.0) for i in unordered]
         plain = np.delete(generosity, unordered, axis=1)
-        return np.concatenate([plain, *apart], axis=1) / (0.5 * np.sqrt(len(self.axes)))
+        place: Floats = np.concatenate([plain, *apart], axis=1) / (0.5 * np.sqrt(len(self.axes)))
+        return place
 
     def shared(self, rows: Rows) -> Floats:
-        """For each role a smooth function of the level, weighted by the layers' share of the damage (n, roles x knots)."""
+        """For each role a smooth function of the level, weighted by the layers' share of damage (n, roles x knots)."""
+        if not self._shared_tables:
+            return np.zeros((len(rows), 0))
+        parts = []
+        for members in self._shared_tables.values():
+            part = np.zeros((len(rows), _KNOTS))
+            for index, table in members:
+                part += table[rows[:, index]]
+            parts.append(part)
+        return np.concatenate(parts, axis=1)
+
+    @cached_property
+    def _shared_tables(self) -> dict[str, list[tuple[int, Floats]]]:
+        """For each role its axes, each with the weighted features of its levels (levels, knots)."""
         knots = np.linspace(0.0, 1.0, _KNOTS)
-        whitener = np.linalg.inv(_root(matern(np.abs(knots[:, None] - knots) / 0.3)))
-        generosity = self.axes.generosity(rows)
-        weight = self.mean.sensitivities(self.theta)
-        parts: dict[str, Floats] = {}
-        totals: dict[str, float] = {}
-        for index, axis in enumerate(self.axes.axes):
-            if axis.kind != "monotone":
-                continue
-            mapped = matern(np.abs(generosity[:, index, None] - knots) / 0.3) @ whitener.T
-            parts[axis.role] = parts.get(axis.role, 0.0) + weight[index] * mapped
-            totals[axis.role] = totals.get(axis.role, 0.0) + weight[index]
-        scaled = [parts[role] / max(totals[role], 1e-12) for role in parts]
-        return np.concatenate(scaled, axis=1) if scaled else np.zeros((len(rows), 0))
+        whitener = np.linalg.inv(_root(matern(np.abs(knots[:, None] - knots) / _SMOOTH)))
+        damage = self.mean.sensitivities(self.theta)
+        tables: dict[str, list[tuple[int, Floats]]] = {}
+        for role in dict.fromkeys(axis.role for axis in self.axes.axes if axis.kind == "monotone"):
+            own = [i for i, axis in enumerate(self.axes.axes) if axis.role == role and axis.kind == "monotone"]
+            weight = damage[own] / max(float(damage[own].sum()), 1e-12)
+            levels = [np.array(self.axes.axes[index].generosity) for index in own]
+            tables[role] = [
+                (index, share * matern(np.abs(level[:, None] - knots) / _SMOOTH) @ whitener.T)
+                for index, share, level in zip(own, weight.tolist(), levels, strict=True)
+            ]
+        return tables
 
     def own(self, rows: Rows, axes: list[int]) -> Floats:
         """For each of the axes a value for each level, neighbours alike but not equal (n, levels)."""
-        parts = []
+        if not axes:
+            return np.zeros((len(rows), 0))
+        parts = [self._own_tables[index][rows[:, index]] for index in axes]
+        features: Floats = np.concatenate(parts, axis=1) / np.sqrt(len(axes))
+        return features
+
+    @cached_property
+    def _own_tables(self) -> list[Floats]:
+        """For each axis the features of its levels (levels, bins)."""
         most = max(3, min(_KNOTS, _FEATURES // max(len(self.axes), 1)))
-        for index in axes:
-            size = int(self.axes.sizes[index])
+        tables = []
+        for axis, size in zip(self.axes.axes, self.axes.sizes.tolist(), strict=True):
             bins = min(size, most)
             place = np.linspace(0.0, 1.0, bins)
-            alike = (
-                0.5 * matern(np.abs(place[:, None] - place) / 0.3) if self.axes.axes[index].kind != "unordered" else 0.0
-            )
-            root = _root(alike + 0.5 * np.eye(bins))
-            parts.append(root[(rows[:, index] * bins) // size])
-        return np.concatenate(parts, axis=1) / np.sqrt(len(axes)) if parts else np.zeros((len(rows), 0))
+            alike = matern(np.abs(place[:, None] - place) / _SMOOTH)
+            root = _root((0.0 if axis.kind == "unordered" else 0.5) * alike + 0.5 * np.eye(bins))
+            tables.append(root[(np.arange(size) * bins) // size])
+        return tables
 
 
 class Posterior:
-    """The accuracy model conditioned on readings; ``noise_scale`` (n,) is the noise of z for a noise of 1 in accuracy."""
+    """The accuracy model conditioned on readings; ``noise_scale`` (n,) is the noise of z where an accuracy's is 1."""
 
     def __init__(
-        self, features: Features, prior_mean: Floats, rows: Rows, z: Floats, noise_scale: Floats, spread: float
+        self,
+        features: Features,
+        prior_mean: Floats,
+        rows: Rows,
+        z: Floats,
+        noise_scale: Floats,
+        spread: float,
+        free_effects: bool = True,
     ) -> None:
         self._features, self._rows, self._spread = features, rows, spread
         self._correction = prior_mean - features.theta
@@ -116,7 +146,8 @@ class Posterior:
         self._free = [i for i, axis in enumerate(features.axes.axes) if axis.kind == "free"]
         self._linear = jacobian @ features.root
         self._place = features.place(rows)
-        self._shared, self._own = features.shared(rows), features.own(rows, self._every)
+        self._shared = features.shared(rows) if free_effects else np.zeros((len(rows), 0))
+        self._own = features.own(rows, self._every if free_effects else [])
         self._own_free = features.own(rows, self._free)
         self._parts = (
             self._linear @ self._linear.T + _FREE_AXES * spread * self._own_free @ self._own_free.T,
@@ -124,7 +155,7 @@ class Posterior:
             self._shared @ self._shared.T,
             self._own @ self._own.T,
         )
-        self.amplitudes = self._chosen()
+        self.amplitudes = self._chosen(free_effects)
         self._factor = cho_factor(self._covariance(self.amplitudes), lower=True, check_finite=False)
         self._weights = cho_solve(self._factor, self._residual)
         self.log_likelihood = self._log_likelihood(self.amplitudes)
@@ -148,10 +179,10 @@ class Posterior:
         error = (inverse @ self._residual) * variance
         return float(np.mean(-0.5 * error**2 / variance - 0.5 * np.log(variance)))
 
-    def _chosen(self) -> Amplitudes:
+    def _chosen(self, free_effects: bool) -> Amplitudes:
         """The likeliest amplitudes; free effects are let in where they foretell left-out readings better."""
         plain = self._climbed(Amplitudes(), {"noise": NOISES, "residual": RESIDUALS})
-        if len(self._residual) < 8:
+        if not free_effects or len(self._residual) < _FEWEST_FOR_EFFECTS:
             return plain
         start = replace(plain, shared=0.05, own=0.05)
         free = self._climbed(start, {"shared": EFFECTS, "own": EFFECTS, "noise": NOISES, "residual": RESIDUALS})
@@ -198,8 +229,10 @@ class Posterior:
 
 def _distances(first: Floats, second: Floats) -> Floats:
     squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2.0 * first @ second.T
-    return np.sqrt(np.maximum(squared, 0.0))
+    distances: Floats = np.sqrt(np.maximum(squared, 0.0))
+    return distances
 
 
 def _root(matrix: Floats) -> Floats:
-    return np.linalg.cholesky(matrix + 1e-9 * np.eye(len(matrix)))
+    root: Floats = np.linalg.cholesky(matrix + 1e-9 * np.eye(len(matrix))).astype(np.float64)
+    return root

@@ -90,7 +90,7 @@ class Problem:
 
     @cached_property
     def corner(self) -> Rows:
-        """A row that keeps the limits: the cheapest level of each axis, improved axis by axis where that is not enough."""
+        """A row that keeps the limits: the cheapest level of each axis, improved axis by axis if need be."""
         row = np.zeros(len(self.axes), dtype=np.intp)
         excess = self.excess(row[None, :])[0]
         improved = True

@@ -40,7 +40,7 @@ class Readings:
         return self.chance if self.chance is not None else float(self.value.min())
 
     def at_chance(self, deviation: float) -> NDArray[np.bool_]:
-        """Which readings cannot be told from chance, for a noise of ``deviation``; one low reading alone proves nothing."""
+        """Which readings cannot be told from chance at a noise of ``deviation``; one low one alone proves nothing."""
         margin = max(0.01, 3.0 * deviation)
         found = self.value <= self.floor + margin
         enough = int(found.sum()) >= (2 if self.chance is None else 1)

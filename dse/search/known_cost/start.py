@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from dse.search.known_cost.axes import Floats, Rows
 from dse.search.known_cost.problem import Problem
@@ -16,8 +19,8 @@ _BISECTIONS = 14
 def start_row(problem: Problem, index: int, generator: np.random.Generator) -> Rows:
     """The proposal at place ``index`` of :data:`POINTS`; the first one treats all layers alike.
 
-    All layer parameters are shifted together until the first known cost is just below its share of the range between the
-    cheapest configuration and the dearest of this kind that fits; network-wide parameters are not shifted.
+    All layer parameters are shifted together until the first known cost is just below its share of the range between
+    the cheapest configuration and the dearest of this kind that fits; network-wide parameters are not shifted.
     """
     share, wide, offset = POINTS[index % len(POINTS)]
     axes = problem.axes
@@ -35,11 +38,11 @@ def start_row(problem: Problem, index: int, generator: np.random.Generator) -> R
     fit = _largest(lambda shifts: problem.fits(at(shifts)))
     if fit is None:
         weights = generator.exponential(size=(1, len(axes))) + 0.02
-        return problem.repaired(at(np.zeros(1)), weights)[0]
+        return problem.repaired(at(np.zeros(1)), weights).reshape(-1)
     dear, cheap = problem.costs(at(np.array([fit, -2.0])))
     target = cheap[0] + share * (dear[0] - cheap[0]) if len(cheap) else 0.0
     shift = _largest(lambda shifts: problem.fits(at(shifts)) & (problem.costs(at(shifts))[:, :1] <= target).all(axis=1))
-    return at(np.array([fit if shift is None else shift]))[0]
+    return at(np.array([fit if shift is None else shift])).reshape(-1)
 
 
 def _offsets(problem: Problem, offset: float) -> Floats:
@@ -48,7 +51,7 @@ def _offsets(problem: Problem, offset: float) -> Floats:
     return np.array([signs.get(axis.role, 0.0) * offset for axis in problem.axes.axes])
 
 
-def _largest(holds) -> float | None:  # type: ignore[no-untyped-def]
+def _largest(holds: Callable[[Floats], NDArray[np.bool_]]) -> float | None:
     """The largest shift in [-2, 2] for which a condition that fails from some shift on still holds."""
     low, high = -2.0, 2.0
     if holds(np.array([high]))[0]:

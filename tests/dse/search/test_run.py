@@ -56,7 +56,7 @@ def test_another_seed_gives_other_trials(run: Run, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "nsga3", "qmc"])
+@pytest.mark.parametrize("sampler", ["known_cost", "random", "tpe", "nsga2", "nsga3", "qmc"])
 def test_ten_trials_and_ten_more_equal_twenty_in_one_go(run: Run, tmp_path: Path, sampler: str) -> None:
     options = {"population_size": 4} if sampler.startswith("nsga") else {}
     run(make_study(trials=10, sampler=sampler, constraints=TIGHT, options=options))

@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from cost_models import InputError
-from dse.search.samplers import SAMPLERS
+from dse.search.samplers import SAMPLERS, KnownCostSampler
 from tests.dse.search.conftest import Run
 from tests.dse.search.synthetic import make_study
 
@@ -12,6 +12,7 @@ from tests.dse.search.synthetic import make_study
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
+        ("known_cost", KnownCostSampler),
         ("tpe", optuna.samplers.TPESampler),
         ("nsga2", optuna.samplers.NSGAIISampler),
         ("nsga3", optuna.samplers.NSGAIIISampler),
@@ -20,7 +21,7 @@ from tests.dse.search.synthetic import make_study
         ("random", optuna.samplers.RandomSampler),
     ],
 )
-def test_a_name_stands_for_optunas_sampler(name: str, expected: type) -> None:
+def test_a_name_stands_for_a_sampler(name: str, expected: type) -> None:
     assert isinstance(SAMPLERS[name](make_study(sampler=name), 0), expected)
 
 
