@@ -1,0 +1,242 @@
+"""Searches with known costs against Optuna's samplers: hypervolume against the number of trainings.
+
+Run: ``python benchmarks/search.py`` does what is not in the results yet and then writes ``docs/results/search.md``; it
+may be stopped at any time. ``--problems``, ``--samplers``, ``--seeds`` and ``--minutes`` choose a part; ``--report``
+only writes. qLogNEHVI needs ``pip install optuna-integration botorch``; it is left out where they are absent.
+
+Each sampler is run as Optuna offers it, with the excess over the limit set as a constraint (a configuration over the
+limit then costs a training), and behind a plain gate: proposals over the limit or tried before are told as pruned and
+cost no training. The known-cost sampler is run without a gate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import statistics
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+import optuna
+from landscapes import CHANCE, LANDSCAPES
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from search_problems import Choices, SearchProblem, Training, problems
+
+RESULTS = Path(__file__).parent / "data" / "search_runs.jsonl"
+DIRECTIONS = ["maximize", "minimize", "minimize"]
+#: Trainings after which the hypervolume is written down.
+MARKS = (*range(1, 61), *range(65, 201, 5))
+OURS = "known_cost"
+STOCK = ("random", "nsga2", "tpe", "tpe_multivariate")
+SLOW = ("gp", "qlognehvi")
+#: Refused proposals in a row after which a random configuration that fits is taken, as the tool's own loop does.
+MOST_REFUSALS = 25
+#: The length of each search.
+TRAININGS = {OURS: 80, "random": 200, "nsga2": 200, "tpe": 200, "tpe_multivariate": 200, "gp": 80, "qlognehvi": 80}
+_LARGE = [name for name, landscape in LANDSCAPES.items() if landscape.network.layers > 12]
+SLOW_PROBLEMS = ("additive-8", "trained-tight")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One search that belongs to the benchmark."""
+
+    problem: str
+    sampler: str
+    gated: bool
+    seed: int
+
+
+@dataclass
+class Run:
+    """One search that was made: the dominated share of the box up to the reference point at each of :data:`MARKS`."""
+
+    problem: str
+    sampler: str
+    gated: bool
+    seed: int
+    hypervolume: list[float]
+    infeasible: int
+    repeated: int
+    refused: int
+    ask_seconds: dict[int, float]
+
+
+def plan(names: list[str], samplers: list[str], seeds: range) -> Iterator[Plan]:
+    """Everything behind the gate first, seed by seed; then some seeds without it; the slow samplers last."""
+    for seed in seeds:
+        for name in names:
+            for sampler in samplers:
+                if sampler not in SLOW and not _too_slow(name, sampler, seed):
+                    yield Plan(name, sampler, sampler != OURS, seed)
+    for seed in [seed for seed in seeds if seed < 3]:
+        for name in names:
+            for sampler in samplers:
+                if sampler in STOCK and not _too_slow(name, sampler, seed + 2):
+                    yield Plan(name, sampler, False, seed)
+    for seed in [seed for seed in seeds if seed < 2]:
+        for name in names:
+            for sampler in samplers:
+                if sampler in SLOW and name in SLOW_PROBLEMS:
+                    yield Plan(name, sampler, True, seed)
+
+
+def _too_slow(problem: str, sampler: str, seed: int) -> bool:
+    """Multivariate TPE takes minutes for one search in a large space: fewer seeds there."""
+    return (
+        sampler == "tpe_multivariate" and problem in LANDSCAPES and LANDSCAPES[problem].network.layers > 12 and seed > 3
+    )
+
+
+def make(sampler: str, seed: int) -> BaseSampler:
+    if sampler == "qlognehvi":
+        from botorch.settings import debug
+        from optuna_integration.botorch import BoTorchSampler, qehvi_candidates_func  # noqa: F401
+
+        debug._set_state(False)
+        return BoTorchSampler(candidates_func=_qlognehvi, n_startup_trials=20, seed=seed)
+    made: Mapping[str, Any] = {
+        "random": lambda: RandomSampler(seed=seed),
+        "nsga2": lambda: NSGAIISampler(population_size=20, seed=seed),
+        "tpe": lambda: TPESampler(seed=seed),
+        "tpe_multivariate": lambda: TPESampler(multivariate=True, seed=seed),
+        "gp": lambda: GPSampler(seed=seed),
+    }
+    result: BaseSampler = made[sampler]()
+    return result
+
+
+def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainings: int) -> Run:
+    """One search until the number of trainings is reached."""
+    study = optuna.create_study(directions=DIRECTIONS, sampler=None if sampler == OURS else make(sampler, seed))
+    generator = np.random.default_rng([seed, 1])
+    done: list[tuple[Choices, Training]] = []
+    seen: set[tuple[Any, ...]] = set()
+    run = Run(problem.name, sampler, gated, seed, [], 0, 0, 0, {})
+    points: list[tuple[float, float, float]] = []
+    spent: list[float] = []
+    refusals = 0
+    while len(done) < trainings:
+        if sampler == OURS:
+            study.sampler = problem.known_cost(seed, done)
+        if refusals >= MOST_REFUSALS:
+            study.enqueue_trial(_random(problem, seen, generator))
+        started = time.perf_counter()
+        trial = study.ask(problem.space)
+        spent.append(time.perf_counter() - started)
+        excess, key = problem.excess(trial.params), tuple(trial.params[name] for name in problem.space)
+        trial.set_constraint("limit", excess)
+        if gated and (excess > 0 or key in seen):
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            run.refused += 1
+            refusals += 1
+            continue
+        refusals = 0
+        run.infeasible += excess > 0
+        run.repeated += key in seen
+        seen.add(key)
+        found = problem.train(trial.params, generator)
+        study.tell(trial, list(found.told))
+        done.append((trial.params, found))
+        if excess <= 0:
+            points.append((-found.accuracy, *found.costs))
+        if len(done) in MARKS:
+            run.hypervolume.append(round(_hypervolume(points), 5))
+        if len(done) in (30, 50, 80, trainings):
+            run.ask_seconds[len(done)] = round(statistics.median(spent[-10:]), 4)
+    return run
+
+
+def _random(problem: SearchProblem, seen: set[tuple[Any, ...]], generator: np.random.Generator) -> Choices:
+    """A random configuration that fits and is new, by trial and error."""
+    study = optuna.create_study(sampler=RandomSampler(seed=int(generator.integers(2**31))))
+    while True:
+        params = study.ask(problem.space).params
+        if tuple(params[name] for name in problem.space) not in seen and problem.excess(params) <= 0:
+            return params
+
+
+def _hypervolume(points: list[tuple[float, float, float]]) -> float:
+    """The share of the box between (1, no cost) and (chance, reference costs) that is dominated."""
+    return float(moocore.hypervolume(np.array(points), ref=[-CHANCE, 1.0, 1.0])) / (1.0 - CHANCE) if points else 0.0
+
+
+def _qlognehvi(
+    train_x: Any, train_obj: Any, train_con: Any, bounds: Any, pending_x: Any = None
+) -> Any:  # pragma: no cover - only where BoTorch is installed
+    """BoTorch's noisy expected hypervolume improvement on independent Gaussian processes, as its tutorials set it up."""
+    import torch
+    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+    from botorch.fit import fit_gpytorch_mll
+    from botorch.models import ModelListGP, SingleTaskGP
+    from botorch.models.transforms import Standardize
+    from botorch.optim import optimize_acqf
+    from botorch.sampling.normal import SobolQMCNormalSampler
+    from botorch.utils.transforms import normalize, unnormalize
+    from gpytorch.mlls import SumMarginalLogLikelihood
+
+    x = normalize(train_x, bounds=bounds)
+    models = [
+        SingleTaskGP(x, train_obj[:, index : index + 1], outcome_transform=Standardize(m=1))
+        for index in range(train_obj.shape[1])
+    ]
+    model = ModelListGP(*models)
+    fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
+    acquisition = qLogNoisyExpectedHypervolumeImprovement(
+        model=model,
+        ref_point=train_obj.min(dim=0).values.tolist(),
+        X_baseline=x,
+        sampler=SobolQMCNormalSampler(sample_shape=torch.Size([64])),
+        prune_baseline=True,
+    )
+    unit = torch.zeros_like(bounds)
+    unit[1] = 1.0
+    candidate, _ = optimize_acqf(acquisition, unit, q=1, num_restarts=4, raw_samples=128, sequential=True)
+    return unnormalize(candidate.detach(), bounds=bounds)
+
+
+def load(results: Path) -> list[Run]:
+    """The searches made so far."""
+    lines = [json.loads(text) for text in results.read_text().splitlines()] if results.exists() else []
+    for line in lines:
+        line["ask_seconds"] = {int(key): value for key, value in line["ask_seconds"].items()}
+    return [Run(**line) for line in lines]
+
+
+def main() -> None:
+    every = problems()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", nargs="+", choices=list(every), default=list(every))
+    parser.add_argument("--samplers", nargs="+", choices=[*STOCK, OURS, *SLOW], default=[*STOCK, OURS, *SLOW])
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no further search after this time")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--report", action="store_true", help="only write the report")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    until = time.monotonic() + 60.0 * options.minutes
+    for one in plan(options.problems, options.samplers, range(options.seeds)) if not options.report else ():
+        if time.monotonic() > until:
+            break
+        made = {(run.problem, run.sampler, run.gated, run.seed) for run in load(options.results)}
+        absent = one.sampler == "qlognehvi" and not importlib.util.find_spec("optuna_integration")
+        if (one.problem, one.sampler, one.gated, one.seed) in made or absent:
+            continue
+        run = search(every[one.problem], one.sampler, one.gated, one.seed, TRAININGS[one.sampler])
+        with options.results.open("a") as file:
+            print(json.dumps(asdict(run), separators=(",", ":")), file=file)
+    from search_report import write
+
+    write(load(options.results), every)
+
+
+if __name__ == "__main__":
+    main()
