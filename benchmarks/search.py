@@ -168,10 +168,8 @@ def _hypervolume(points: list[tuple[float, float, float]]) -> float:
     return float(moocore.hypervolume(np.array(points), ref=[-CHANCE, 1.0, 1.0])) / (1.0 - CHANCE) if points else 0.0
 
 
-def _qlognehvi(
-    train_x: Any, train_obj: Any, train_con: Any, bounds: Any, pending_x: Any = None
-) -> Any:  # pragma: no cover - only where BoTorch is installed
-    """BoTorch's noisy expected hypervolume improvement on independent Gaussian processes, as its tutorials set it up."""
+def _qlognehvi(train_x: Any, train_obj: Any, train_con: Any, bounds: Any, pending_x: Any = None) -> Any:
+    """BoTorch's noisy expected hypervolume improvement on independent Gaussian processes, as in its tutorials."""
     import torch
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
     from botorch.fit import fit_gpytorch_mll

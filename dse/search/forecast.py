@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cost_models import estimate_many
+from cost_models import CostArrays, estimate_many
 from dse.search.limits import CostGate, quiet
 from dse.search.suggest import TIME_STEPS, Indices
 from studies import OBJECTIVES, Evaluation
@@ -43,13 +43,22 @@ class CostForecast:
 
     def error(self, name: str) -> float:
         """The relative standard deviation of a predicted cost; 0 for an exact one."""
+        if name not in self._errors:
+            self._errors[name] = self._measured_error(name)
+        return self._errors[name]
+
+    @cached_property
+    def _errors(self) -> dict[str, float]:
+        return {}
+
+    def _measured_error(self, name: str) -> float:
         if name not in self.uncertain:
             return 0.0
         if len(self._seen) < FEWEST_TRIALS:
             return ASSUMED_ERROR
         rows = np.array([self.gate.space.indices(one.choices) for one in self._seen], dtype=np.intp)
         measured = np.array([OBJECTIVES[name].read(one) for one in self._seen])
-        foretold = self._priced(name, rows, _expit(self._regression[1]))
+        foretold = _total(self._priced(rows, _expit(self._regression[1])), name)
         return float(np.sqrt(np.mean((foretold / measured - 1.0) ** 2)))
 
     def excess(self, columns: Columns) -> Floats:
@@ -84,8 +93,8 @@ class CostForecast:
 
     def _excess(self, rows: Indices) -> Floats:
         limits = self.gate.limits
-        exact = self.gate.costs(rows)
-        parts = [exact[name] / limit - 1.0 for name, limit in limits.items()]
+        asked = self.gate.costs(rows) if self.uncertain & limits.keys() else {}
+        parts = [asked.get(name, self._cost(name, rows)) / limit - 1.0 for name, limit in limits.items()]
         for name in self._margins:
             parts.append(self._cost(name, rows) * (1.0 + self.error(name)) / limits[name] - 1.0)
         return np.stack(parts, axis=1)
@@ -101,18 +110,24 @@ class CostForecast:
         return names if all(kept) else ()
 
     def _cost(self, name: str, rows: Indices) -> Floats:
-        return self._priced(name, rows, self._densities(rows) if name in self.uncertain else None)
+        """The cost under the predicted activity; the last batch is kept, as all costs of one are asked for in turn."""
+        key = rows.tobytes()
+        if key not in self._last:
+            self._last.clear()
+            self._last[key] = self._priced(rows, self._densities(rows))
+        return _total(self._last[key], name)
 
-    def _priced(self, name: str, rows: Indices, densities: Floats | None) -> Floats:
+    def _priced(self, rows: Indices, densities: Floats) -> tuple[CostArrays, Floats]:
+        """The costs under given densities of the spiking layers (n, spiking layers), and the time steps."""
         batch = self.gate.space.batch(rows)
-        if name == TIME_STEPS:
-            return batch.time_steps
-        if densities is not None:
-            whole = np.repeat(self._base[None, :], len(rows), axis=0)
-            whole[:, self._spiking] = densities
-            batch = replace(batch, input_density=whole)
-        found: Floats = getattr(estimate_many(self.gate.workload, batch, self.gate.hardware), name)
-        return found
+        whole = np.repeat(self._base[None, :], len(rows), axis=0)
+        whole[:, self._spiking] = densities
+        batch = replace(batch, input_density=whole)
+        return estimate_many(self.gate.workload, batch, self.gate.hardware), batch.time_steps
+
+    @cached_property
+    def _last(self) -> dict[bytes, tuple[CostArrays, Floats]]:
+        return {}
 
     @cached_property
     def _seen(self) -> list[Evaluation]:
@@ -155,6 +170,12 @@ class CostForecast:
                 best = float((error**2).sum()), coefficients, y - error
         assert best is not None
         return best[1], base + best[2]
+
+
+def _total(priced: tuple[CostArrays, Floats], name: str) -> Floats:
+    costs, steps = priced
+    found: Floats = steps if name == TIME_STEPS else getattr(costs, name)
+    return found
 
 
 def _logit(share: Floats) -> Floats:

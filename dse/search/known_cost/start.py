@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 
 from dse.search.known_cost.axes import Floats, Rows
 from dse.search.known_cost.problem import Problem
@@ -13,7 +10,7 @@ from dse.search.known_cost.problem import Problem
 #: (share of the cost range, generosity of network-wide parameters, offset between a layer's first role and the others).
 POINTS = ((1.0, 0.6, 0.0), (1.0, 0.2, 0.3), (0.7, 0.4, -0.3), (0.9, 1.0, 0.0), (0.45, 0.3, 0.15), (1.0, 0.45, -0.15))
 _SPREAD = 0.25
-_BISECTIONS = 14
+_FARTHEST, _SHIFTS = 2.0, 401
 
 
 def start_row(problem: Problem, index: int, generator: np.random.Generator) -> Rows:
@@ -35,30 +32,19 @@ def start_row(problem: Problem, index: int, generator: np.random.Generator) -> R
         rows = axes.nearest(np.clip(base + np.where(layered, shifts[:, None], 0.0), 0.0, 1.0))
         return np.where(loose, drawn, rows)
 
-    fit = _largest(lambda shifts: problem.fits(at(shifts)))
-    if fit is None:
+    rows = at(np.linspace(-_FARTHEST, _FARTHEST, _SHIFTS))
+    fits = np.flatnonzero(problem.fits(rows))
+    if not len(fits):
         weights = generator.exponential(size=(1, len(axes))) + 0.02
         return problem.repaired(at(np.zeros(1)), weights).reshape(-1)
-    dear, cheap = problem.costs(at(np.array([fit, -2.0])))
-    target = cheap[0] + share * (dear[0] - cheap[0]) if len(cheap) else 0.0
-    shift = _largest(lambda shifts: problem.fits(at(shifts)) & (problem.costs(at(shifts))[:, :1] <= target).all(axis=1))
-    return at(np.array([fit if shift is None else shift])).reshape(-1)
+    if not problem.known:
+        return np.array(rows[fits[int(share * (len(fits) - 1))]])
+    cost = problem.costs(rows[fits])[:, 0]
+    below = np.flatnonzero(cost <= cost[0] + share * (cost[-1] - cost[0]))
+    return np.array(rows[fits[below[-1] if len(below) else 0]])
 
 
 def _offsets(problem: Problem, offset: float) -> Floats:
     roles = sorted({axis.role for axis in problem.axes.axes if axis.layer is not None})
     signs = {role: 1.0 if number % 2 == 0 else -1.0 for number, role in enumerate(roles)}
     return np.array([signs.get(axis.role, 0.0) * offset for axis in problem.axes.axes])
-
-
-def _largest(holds: Callable[[Floats], NDArray[np.bool_]]) -> float | None:
-    """The largest shift in [-2, 2] for which a condition that fails from some shift on still holds."""
-    low, high = -2.0, 2.0
-    if holds(np.array([high]))[0]:
-        return high
-    if not holds(np.array([low]))[0]:
-        return None
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if holds(np.array([middle]))[0] else (low, middle)
-    return low

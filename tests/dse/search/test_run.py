@@ -106,6 +106,17 @@ def test_no_training_is_spent_on_a_configuration_over_a_limit(run: Run) -> None:
     assert all(e.cost is not None and e.cost.total.memory_bytes <= 1200 for e in trained)
 
 
+def test_the_sampler_that_knows_the_costs_proposes_nothing_that_must_be_skipped(run: Run) -> None:
+    limits = {**TIGHT, "energy_joules": 2.5e-9}
+    assert states(run(make_study(trials=12, sampler="known_cost", constraints=limits))) == {"complete": 12}
+
+
+def test_the_sampler_that_knows_the_costs_uses_up_a_small_space(run: Run) -> None:
+    results = run(make_study(trials=8, sampler="known_cost", space=TINY))
+    assert states(results) == {"complete": 8}
+    assert len({e.asked for e in results.evaluations}) == 8
+
+
 def test_a_repeated_configuration_is_skipped_and_not_counted(run: Run) -> None:
     results = run(make_study(trials=8, space=TINY))
     complete = [e.asked for e in results.evaluations if e.state is State.COMPLETE]
