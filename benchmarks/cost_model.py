@@ -1,8 +1,8 @@
 """Configurations priced per second, beside the counters of other libraries on the same network (ResNet-18, 224 x 224).
 
-Run: ``python benchmarks/cost_model.py [--configurations N] [--rounds N] [--zigzag-seconds S]``. Peers that are not
+Run: ``python benchmarks/cost_model.py [--configurations N] [--rounds N]``. Peers that are not
 installed are left out; SpikingJelly can be installed beside this project's own dependencies with ``pip install
---no-deps spikingjelly``, ZigZag needs an environment of its own (``benchmarks/zigzag_peer.py``). A peer's figure is one
+--no-deps spikingjelly``; ZigZag needs an environment of its own (``benchmarks/zigzag_peer.py``). A peer's figure is one
 count of one network: it knows one configuration, so pricing another one takes as long again. All take turns in one
 process; times are CPU seconds of one thread, so that neighbours on the machine matter little.
 """
@@ -135,7 +135,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configurations", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--zigzag-seconds", type=float, help="What benchmarks/zigzag_peer.py printed.")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -149,8 +148,6 @@ def main() -> None:
     }
     seconds = median_seconds({**ours, **peers()}, options.rounds)
     seconds["estimate_many"] /= options.configurations
-    if options.zigzag_seconds:
-        seconds["ZigZag"] = options.zigzag_seconds
     print(
         f"{workload.network}: {len(workload.compressible)} layers with weights, {len(workload.layers)} in all, 1 thread"
     )
