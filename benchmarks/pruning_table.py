@@ -386,7 +386,14 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
                 "",
                 *intensification_table(results),
             ]
+    missing = [f"- {case.name}: {left} of {case.seeds} seeds" for case in CASES if (left := _left(case, results))]
+    if missing:
+        lines += ["", "## Not trained yet", "", "The command above goes on with these:", "", *missing]
     return "\n".join(lines) + "\n"
+
+
+def _left(case: Case, results: Mapping[str, Mapping[str, Any]]) -> int:
+    return case.seeds - len(rows_of(case, results))
 
 
 def main() -> None:
