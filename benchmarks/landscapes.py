@@ -210,7 +210,7 @@ LANDSCAPES = {
             "bottleneck-16", Network(16, 5), bottleneck, 0.08, 0.01, about="16 layers, the worst decides, 8 % budget"
         ),
         Landscape(
-            "logistic-24", Network(24, 6), logistic, 0.07, 0.02, about="24 layers, a cliff, much noise, 7 % budget"
+            "logistic-24", Network(24, 6), logistic, 0.15, 0.02, about="24 layers, a cliff, much noise, 15 % budget"
         ),
         Landscape(
             "neighbours-32", Network(32, 7), neighbours, 0.08, 0.005, about="32 layers, neighbours interact, 8 % budget"

@@ -17,82 +17,23 @@ import json
 import statistics
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import moocore
 import numpy as np
 import optuna
-from landscapes import CHANCE, LANDSCAPES
+from landscapes import CHANCE
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from search_plan import LENGTHS, MARKS, OURS, RESULTS, SLOW, STOCK, Run, load, plan
 from search_problems import Choices, SearchProblem, Training, problems
+from search_report import write
 
-RESULTS = Path(__file__).parent / "data" / "search_runs.jsonl"
 DIRECTIONS = ["maximize", "minimize", "minimize"]
-#: Trainings after which the hypervolume is written down.
-MARKS = (*range(1, 61), *range(65, 201, 5))
-OURS = "known_cost"
-STOCK = ("random", "nsga2", "tpe", "tpe_multivariate")
-SLOW = ("gp", "qlognehvi")
 #: Refused proposals in a row after which a random configuration that fits is taken, as the tool's own loop does.
 MOST_REFUSALS = 25
-#: The length of each search.
-TRAININGS = {OURS: 80, "random": 200, "nsga2": 200, "tpe": 200, "tpe_multivariate": 200, "gp": 80, "qlognehvi": 80}
-_LARGE = [name for name, landscape in LANDSCAPES.items() if landscape.network.layers > 12]
-SLOW_PROBLEMS = ("additive-8", "trained-tight")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One search that belongs to the benchmark."""
-
-    problem: str
-    sampler: str
-    gated: bool
-    seed: int
-
-
-@dataclass
-class Run:
-    """One search that was made: the dominated share of the box up to the reference point at each of :data:`MARKS`."""
-
-    problem: str
-    sampler: str
-    gated: bool
-    seed: int
-    hypervolume: list[float]
-    infeasible: int
-    repeated: int
-    refused: int
-    ask_seconds: dict[int, float]
-
-
-def plan(names: list[str], samplers: list[str], seeds: range) -> Iterator[Plan]:
-    """Everything behind the gate first, seed by seed; then some seeds without it; the slow samplers last."""
-    for seed in seeds:
-        for name in names:
-            for sampler in samplers:
-                if sampler not in SLOW and not _too_slow(name, sampler, seed):
-                    yield Plan(name, sampler, sampler != OURS, seed)
-    for seed in [seed for seed in seeds if seed < 3]:
-        for name in names:
-            for sampler in samplers:
-                if sampler in STOCK and not _too_slow(name, sampler, seed + 2):
-                    yield Plan(name, sampler, False, seed)
-    for seed in [seed for seed in seeds if seed < 2]:
-        for name in names:
-            for sampler in samplers:
-                if sampler in SLOW and name in SLOW_PROBLEMS:
-                    yield Plan(name, sampler, True, seed)
-
-
-def _too_slow(problem: str, sampler: str, seed: int) -> bool:
-    """Multivariate TPE takes minutes for one search in a large space: fewer seeds there."""
-    return (
-        sampler == "tpe_multivariate" and problem in LANDSCAPES and LANDSCAPES[problem].network.layers > 12 and seed > 3
-    )
 
 
 def make(sampler: str, seed: int) -> BaseSampler:
@@ -200,14 +141,6 @@ def _qlognehvi(train_x: Any, train_obj: Any, train_con: Any, bounds: Any, pendin
     return unnormalize(candidate.detach(), bounds=bounds)
 
 
-def load(results: Path) -> list[Run]:
-    """The searches made so far."""
-    lines = [json.loads(text) for text in results.read_text().splitlines()] if results.exists() else []
-    for line in lines:
-        line["ask_seconds"] = {int(key): value for key, value in line["ask_seconds"].items()}
-    return [Run(**line) for line in lines]
-
-
 def main() -> None:
     every = problems()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -228,11 +161,9 @@ def main() -> None:
         absent = one.sampler == "qlognehvi" and not importlib.util.find_spec("optuna_integration")
         if (one.problem, one.sampler, one.gated, one.seed) in made or absent:
             continue
-        run = search(every[one.problem], one.sampler, one.gated, one.seed, TRAININGS[one.sampler])
+        run = search(every[one.problem], one.sampler, one.gated, one.seed, LENGTHS[one.sampler])
         with options.results.open("a") as file:
             print(json.dumps(asdict(run), separators=(",", ":")), file=file)
-    from search_report import write
-
     write(load(options.results), every)
 
 

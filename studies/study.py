@@ -172,7 +172,7 @@ class Search:
     ``early_stopping`` ends a training that can no longer reach the front at its cost; such a trial counts as finished.
     """
 
-    sampler: str = "tpe"
+    sampler: str = "known_cost"
     trials: int = 60
     seeds_on_front: int = 3
     workers: int = 1

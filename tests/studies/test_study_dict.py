@@ -47,6 +47,6 @@ def test_a_key_that_only_one_study_has_differs() -> None:
 def test_another_sampler_is_another_search() -> None:
     assert first_difference(Study("a"), Study("a", search=Search(sampler="nsga2"))) == (
         "search.sampler",
-        '"tpe"',
+        '"known_cost"',
         '"nsga2"',
     )

@@ -39,7 +39,7 @@ def test_by_default_the_band_is_trained(run: Run) -> None:
     assert losers(trained(run(study("allow")).evaluations))
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", ["known_cost", "random", "tpe"])
 def test_restored_layers_are_trained_dense_and_the_trial_says_which(run: Run, sampler: str) -> None:
     results = run(study("restore", sampler=sampler))
     assert len(trained(results.evaluations)) == 8

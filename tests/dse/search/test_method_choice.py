@@ -81,7 +81,7 @@ def test_choices_that_differ_in_an_idle_option_only_are_repeats(run: Run) -> Non
     assert len(done) == 2 * (2 + 1)  # bits x (magnitude with each ramp, none)
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "qmc"])
+@pytest.mark.parametrize("sampler", ["known_cost", "random", "tpe", "nsga2", "qmc"])
 def test_a_resumed_study_equals_one_in_one_go(run: Run, tmp_path: Path, sampler: str) -> None:
     space = dataclasses.replace(synthetic.SPACE, method=WITH_OPTION)
     options = {"population_size": 4} if sampler == "nsga2" else {}

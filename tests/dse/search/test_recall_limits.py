@@ -33,7 +33,7 @@ def baseline(*arguments: object, **named: object) -> Evaluation:
     return with_recalls(synthetic.baseline(*arguments, **named))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
+@pytest.mark.parametrize("sampler", ["known_cost", "random", "tpe", "nsga2"])
 def test_a_trial_that_costs_a_class_too_much_is_trained_and_stays_off_the_front(run: Run, sampler: str) -> None:
     study = synthetic.make_study(trials=14, sampler=sampler, constraints=LIMIT)
     results = run(study, evaluate=evaluate, baseline=baseline)
