@@ -39,6 +39,7 @@ MAIN = (
     W2_ENDS,
     Row("W2/U1.58, ends W8, channels 8/13/64", 2, 8, 1.58, pruned=True),
     Row("W2/U1.58, ends W8, channels 8/13/64, hold", 2, 8, 1.58, pruned=True, membrane_mask="hold"),
+    Row("W2/U1.58, ends W8, channels 8/13/64, skip", 2, 8, 1.58, pruned=True, membrane_mask="skip"),
 )
 PEERS = (
     Row("snnTorch state_quant, 2 bit", 2, 8, 1.58, peer="snntorch"),
@@ -46,13 +47,13 @@ PEERS = (
     Row("mint + shared_scale", 2, 8, 1.58, weight_quantizer="mint", membrane_quantizer="shared_scale"),
 )
 ABLATIONS = (
-    *(Row(f"W2/U{bits}, ends W8", 2, 8, bits) for bits in (2, 3, 4, 8, 32)),
-    Row("W32/U1.58", 32, 32, 1.58),
     Row("straight_through, U1.58", 2, 8, 1.58, membrane_quantizer="straight_through"),
+    Row("learned threshold", 2, 8, 1.58, learn_threshold=True),
+    *(Row(f"W2/U{bits}, ends W8", 2, 8, bits) for bits in (8, 32, 4, 3, 2)),
+    Row("W32/U1.58", 32, 32, 1.58),
     Row("straight_through, U8", 2, 8, 8, membrane_quantizer="straight_through"),
     Row("threshold_centred, U3", 2, 8, 3, membrane_quantizer="threshold_centred"),
     Row("spike surrogate atan", 2, 8, 1.58, surrogate="atan"),
-    Row("learned threshold", 2, 8, 1.58, learn_threshold=True),
     Row("skip, no channels removed", 2, 8, 1.58, pruned=False, membrane_mask="skip"),
     Row("hold, no channels removed", 2, 8, 1.58, pruned=False, membrane_mask="hold"),
     *(Row(f"weights {name}", 2, 8, 1.58, weight_quantizer=name) for name in ("ternary_mean", "sawb", "power_of_two")),
