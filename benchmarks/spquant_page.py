@@ -59,7 +59,6 @@ def workload_of(dataset: str) -> Workload:
 def priced(line: Line, row: Row) -> tuple[Workload, Configuration]:
     """The workload and the configuration that a measured line stands for."""
     workload = workload_of(line["dataset"])
-    neurons = {layer.name: layer.neuron for layer in workload.layers}
     configuration = Configuration(
         tuple(
             LayerBudget(
@@ -73,14 +72,12 @@ def priced(line: Line, row: Row) -> tuple[Workload, Configuration]:
         ),
         STEPS[line["dataset"]],
     )
-    left = channels_left(workload, ConfigurationBatch.of(workload, [configuration])) if row.pruned else {}
-
-    def computed(name: str) -> float:
-        masked = float(line["masked_share"].get(neurons[name] or "", 0.0))
-        return 1.0 - masked / (float(left[name].neurons[0]) if left else 1.0)
-
     layers = tuple(
-        replace(layer, input_density=line["input_density"][layer.name], output_density=computed(layer.name))
+        replace(
+            layer,
+            input_density=line["input_density"][layer.name],
+            output_density=line["output_density"][layer.name],
+        )
         if layer.compressible
         else layer
         for layer in workload.layers

@@ -32,7 +32,7 @@ from dse.datasets import Samples, load_dataset
 from dse.datasets.dataset import stratified_split
 from dse.measurement import measure_densities
 from dse.networks import build_network
-from dse.neurons import LIF, record_activity
+from dse.neurons import LIF
 from dse.pruning import NoPruning, SpatialChannelPruning
 from dse.quantizers import WEIGHT_QUANTIZERS, TernaryQuantizer
 from dse.tasks import TRAINING_LOSSES
@@ -192,8 +192,7 @@ def measure(case: Case, data_root: str) -> dict[str, object]:
     schedule = Schedule(protocol.further_epochs, protocol.batch, protocol.further_rate, 0.0, protocol.samples_per_epoch)
     train(network, training, schedule, loss=TRAINING_LOSSES["tet"](), seed=case.seed, method=method)
     realised = settle(network, workload, asked, method)
-    with record_activity(network) as activity:
-        measured, outputs = measure_densities(network, workload, realised, test)
+    measured, outputs = measure_densities(network, workload, realised, test)
     right = int((outputs.argmax(1) == test.targets).sum())
     return {
         "key": case.key,
@@ -205,8 +204,7 @@ def measure(case: Case, data_root: str) -> dict[str, object]:
         "samples": len(test),
         "trained_on": len(training),
         "input_density": {layer.name: layer.input_density for layer in measured.compressible},
-        "spike_rate": {path.removeprefix("body."): entry.spike_rate for path, entry in activity.items()},
-        "masked_share": {path.removeprefix("body."): entry.masked_share for path, entry in activity.items()},
+        "output_density": {layer.name: layer.output_density for layer in measured.compressible},
         "pruning_ratio": {budget.layer: budget.pruning_ratio for budget in realised.budgets},
         "start_seconds": round(started - began, 1),
         "seconds": round(time.perf_counter() - started, 1),
