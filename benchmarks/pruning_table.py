@@ -27,6 +27,7 @@ from scipy import stats
 from cost_models import Configuration, LayerBudget, Workload
 from dse.evaluate import Job, baseline, evaluate, trace_study
 from studies import Evaluation, RecallDistortion, State, Study, study_from_dict
+from studies.evaluation import HARD_PRUNED
 from studies.recall import distortion
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +69,7 @@ class Case:
     learning_rate: float = 1e-3
     seeds: int = 3
     training: Mapping[str, Any] = field(default_factory=dict)
+    weight_quantizer: str = "uniform"
 
     @property
     def name(self) -> str:
@@ -80,7 +82,11 @@ class Case:
                 "name": self.name,
                 "seed": seed,
                 "task": {"network": task.network, "dataset": task.dataset},
-                "method": {"pruning": self.pruning, self.pruning: dict(self.options)},
+                "method": {
+                    "pruning": self.pruning,
+                    "weight_quantizer": self.weight_quantizer,
+                    self.pruning: dict(self.options),
+                },
                 "space": {"time_steps": 1},
                 "training": {
                     **task.training,
@@ -99,6 +105,7 @@ class Case:
             "target": [dict(self.target.kept), dict(self.target.weight_bits)],
             "task": [task.network, task.dataset, task.training],
             "seed": seed,
+            **({} if self.weight_quantizer == "uniform" else {"weight_quantizer": self.weight_quantizer}),
         }
         return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -141,6 +148,12 @@ TASKS = {
 
 #: 85x: near the counts of the released 71x network, as no per-layer counts of the published 85x are known.
 LENET_5_85 = Target("85x", {"conv1": 100, "conv2": 1_990, "fc1": 2_600, "fc2": 370})
+#: ADMM-NN's bits; 7,140 bits of weight data.
+LENET_5_JOINT = Target(
+    "167x and 2-5 bits",
+    {"conv1": 100, "conv2": 1_330, "fc1": 800, "fc2": 350},
+    {"conv1": 5, "conv2": 3, "fc1": 2, "fc2": 3},
+)
 LENET_5_167 = Target("167x", {"conv1": 100, "conv2": 1_330, "fc1": 800, "fc2": 350})
 LENET_300_12 = Target("12x", {"fc1": 18_816, "fc2": 2_700, "fc3": 260})
 LENET_300_80 = Target("80x", {"fc1": 2_352, "fc2": 780, "fc3": 200})
@@ -174,6 +187,20 @@ CASES: tuple[Case, ...] = (
     Case("lenet5", LENET_5_85, "magnitude"),
     Case("lenet5", LENET_5_85, "autoprune"),
     Case("lenet5", LENET_5_85, "undecayed", "gradual", {"ramp": 0.6, "updates": 40}),
+    *(
+        Case("lenet300", target, "admm", label, options)
+        for target in (LENET_300_80, LENET_300_12)
+        for label, options in (("", {}), ("constant rho", {"rho_growth": 1.0}))
+    ),
+    *(
+        Case("lenet300", target, "slr", label, options)
+        for target in (LENET_300_80, LENET_300_12)
+        for label, options in (("", {}), ("fixed numerator", {"numerator": "fixed"}))
+    ),
+    Case("lenet5", LENET_5_85, "admm"),
+    Case("lenet5", LENET_5_85, "slr"),
+    Case("lenet5", LENET_5_167, "admm"),
+    Case("lenet5", LENET_5_JOINT, "admm", weight_quantizer="equal_distance"),
     Case("lenet5", LENET_5_167, "magnitude"),
     Case("lenet5", LENET_5_167, "autoprune"),
     *(
@@ -257,6 +284,8 @@ def rows_of(case: Case, results: Mapping[str, Mapping[str, Any]]) -> list[Mappin
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Mean and standard deviation of the sample."""
+    if not values:
+        return ""
     mean = f"{statistics.fmean(values):.{digits}f}"
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
@@ -267,20 +296,34 @@ def counts(values: Iterable[float]) -> str:
     return f"{listed[0]:,.0f}" if len(set(listed)) == 1 else f"~{statistics.fmean(listed):,.0f}"
 
 
+def weight_data(case: Case, rows: Sequence[Mapping[str, Any]], total: int) -> str:
+    """Of a quantised row: bits of kept weights alone, as ADMM-NN counts, and the cost model's bytes with the index."""
+    if not case.target.weight_bits:
+        return ""
+    bits = [sum(row["kept"][layer] * width for layer, width in case.target.weight_bits.items()) for row in rows]
+    whole = [row["weight_bytes"] + row["index_bytes"] for row in rows]
+    alone, stored_bytes = statistics.fmean(bits) / 8, statistics.fmean(whole)
+    return (
+        f"{alone:,.1f} B, {4 * total / alone:,.0f}x; with index {stored_bytes:,.0f} B, {4 * total / stored_bytes:,.0f}x"
+    )
+
+
 def table(task_name: str, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     task = TASKS[task_name]
     layers = list(task.weights)
     total = sum(task.weights.values())
-    head = ["method", "target", "ratio", "test accuracy", "loss in points", *layers, "came back", "seeds", "epochs"]
+    head = ["method", "target", "ratio", "test accuracy", "loss in points", "at hard pruning", *layers, "weight data"]
+    head += ["came back", "seeds", "epochs"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for source, ratio, kept in task.published:
-        lines.append(f"| *{source}* | {ratio} | {ratio} | | | {' | '.join(kept)} | | | |")
+        lines.append(f"| *{source}* | {ratio} | {ratio} | | | | {' | '.join(kept)} | | | | |")
     for case in CASES:
         rows = rows_of(case, results) if case.task == task_name else []
         if not rows:
             continue
         accuracy = [100.0 * row["pruned"]["test"]["accuracy"] for row in rows]
         loss = [100.0 * row["dense"]["test"]["accuracy"] - value for row, value in zip(rows, accuracy, strict=True)]
+        hard = [100.0 * row["pruned"]["test"][HARD_PRUNED] for row in rows if HARD_PRUNED in row["pruned"]["test"]]
         back = [100.0 * row["told"]["recovered_share"] for row in rows if "recovered_share" in row["told"]]
         cells = [
             " ".join(filter(None, (case.pruning, case.label))),
@@ -288,7 +331,9 @@ def table(task_name: str, results: Mapping[str, Mapping[str, Any]]) -> list[str]
             f"{total / statistics.fmean(sum(row['kept'].values()) for row in rows):.0f}x",
             spread(accuracy),
             spread(loss),
+            spread(hard),
             *(counts(row["kept"][layer] for row in rows) for layer in layers),
+            weight_data(case, rows, total),
             f"{statistics.fmean(back):.1f} %" if back else "",
             str(len(rows)),
             str(case.epochs),
@@ -356,7 +401,9 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
         "Made by `python benchmarks/pruning_table.py --data-root DIR`; a line of `benchmarks/results/pruning/` is one",
         "training. Test accuracies in percent, mean ± standard deviation over the seeds; each seed has its own dense",
         "float network, and the loss is against that one. Rows in italics are published. *came back*: of the weights",
-        "that were removed at some time in the training, the share that was there at its end.",
+        "that were removed at some time in the training, the share that was there at its end. *at hard pruning*: test",
+        "accuracy when the masks have just become final, before any training with them. *weight data*: kept weights x",
+        "bits against 32 bits for each weight, as ADMM-NN counts, then with the constants and indices of our cost model.",
     ]
     for name, task in TASKS.items():
         own = table(name, results)

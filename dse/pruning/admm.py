@@ -39,8 +39,9 @@ def partial_ratio(target: float, step: int, steps: int) -> float:
 class ADMMPruning(SplitPruning):
     """ADMM pruning to the ratio of each layer, then masked retraining, and quantisation of what is left.
 
-    ``rho`` is constant, as in the paper, unless ``rho_growth`` says how many times larger it is at the end of the
-    splitting (the ladder of the authors' later code). ``steps`` above 1 prunes progressively: each part of the
+    ``rho`` is that of the paper, and ``rho_growth`` says how many times larger it is at the end of the splitting: 1 is
+    the paper's constant rho, meant for hundreds of epochs; the ladder of the authors' later code fits short trainings
+    and was far better in them (docs/results/pruning.md). ``steps`` above 1 prunes progressively: each part of the
     splitting ends in a partly pruned network, from which the next one starts with those weights masked (Ye et al.
     2019). ``quantization``, after the pruning: "projected" retrains, pulls the weights that are left to the levels of
     the quantiser by ADMM too and fixes them little by little, as the paper does; "straight_through" rounds them in
@@ -54,7 +55,7 @@ class ADMMPruning(SplitPruning):
     def __init__(
         self,
         rho: float = 3e-3,
-        rho_growth: float = 1.0,
+        rho_growth: float = 100.0,
         splitting: float = 0.6,
         updates: int = 20,
         steps: int = 1,

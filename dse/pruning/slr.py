@@ -64,9 +64,10 @@ class SLRPruning(SplitPruning):
 
     An iteration has two halves, each accepted if the Lagrangian has fallen by it: the trained weights against the old
     sparse copies, then the new sparse copies. The task loss of a pair of weights is the mean over the steps since the
-    last iteration (inferred: the code takes its last batches). ``numerator`` is what the sheet leaves open: in the
-    second half the old gap is the one of the "fixed" pair of before the iteration, or of the "renewed" one that the
-    code overwrites on the way; also inferred is that a rejected half leaves s, k and the multipliers as they are.
+    last iteration (inferred: the code takes its last batches), and a rejected half leaves s, k and the multipliers as
+    they are (inferred). ``numerator`` is what the sheet leaves open: in the second half the old gap is the one of the
+    "fixed" pair of before the iteration, or of the "renewed" one that the code overwrites on the way; the latter was
+    the better one on LeNet-300-100 at 80x.
     """
 
     description: ClassVar[str] = "surrogate Lagrangian relaxation: multipliers with a step size of their own"
@@ -80,7 +81,7 @@ class SLRPruning(SplitPruning):
         r: float = 0.1,
         splitting: float = 0.6,
         updates: int = 20,
-        numerator: str = "fixed",
+        numerator: str = "renewed",
     ) -> None:
         super().__init__("method.slr", rho, splitting, updates)
         if not step_size > 0.0:

@@ -116,7 +116,7 @@ def test_on_a_quadratic_loss_the_best_sparse_weights_are_found(make: type[Prunin
 
 
 def test_during_the_splitting_the_weights_move_to_their_sparse_copies() -> None:
-    method = ADMMPruning(rho=0.5, splitting=1.0, updates=40)
+    method = ADMMPruning(rho=0.5, rho_growth=1.0, splitting=1.0, updates=40)
     gaps = []
     iterate = method._iterate
 
@@ -196,7 +196,7 @@ def attached(method: SLRPruning, own: list[float]) -> tuple[SLRPruning, Tensor]:
 
 
 def test_an_iteration_by_hand() -> None:
-    method, trained = attached(SLRPruning(rho=0.5, step_size=0.1, m=4, r=0.1), [2.0, -1.0])
+    method, trained = attached(SLRPruning(rho=0.5, step_size=0.1, m=4, r=0.1, numerator="fixed"), [2.0, -1.0])
     assert method._copies["fc"].tolist() == [[2.0, 0.0]]  # gap 1
     with torch.no_grad():
         trained.copy_(tensor(2.0, 0.5)[None, :])  # gap 0.5
