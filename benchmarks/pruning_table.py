@@ -403,7 +403,7 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
         "float network, and the loss is against that one. Rows in italics are published. *came back*: of the weights",
         "that were removed at some time in the training, the share that was there at its end. *at hard pruning*: test",
         "accuracy when the masks have just become final, before any training with them. *weight data*: kept weights x",
-        "bits against 32 bits for each weight, as ADMM-NN counts, then with the constants and indices of our cost model.",
+        "bits against 32 bits each, as ADMM-NN counts; then with the constants and indices of our cost model.",
     ]
     for name, task in TASKS.items():
         own = table(name, results)

@@ -11,6 +11,7 @@ from dse.console import UNKNOWN, PlainTable, front_table, heading, human, ratio_
 from dse.cost_tables import cost_table
 from dse.documents import trial_document
 from dse.progress import duration
+from studies.evaluation import HARD_PRUNED
 
 if TYPE_CHECKING:
     from studies import StudyResults
@@ -187,6 +188,8 @@ def trial_view(document: Mapping[str, Any]) -> Iterator[str | PlainTable]:
         yield f"  method: {', '.join(f'{key} {value}' for key, value in document['method'].items())}"
     for split, sentence in _accuracies(document):
         yield f"  {split} accuracy {sentence}"
+    for split, sentence in _accuracies(document, HARD_PRUNED):
+        yield f"  {split} accuracy at hard pruning, before it was retrained, {sentence}"
     if document["curve"]:
         yield f"  validation accuracy after each epoch: {', '.join(human('accuracy', a) for a in document['curve'])}"
     if document["expected_accuracy"] is not None:
@@ -239,9 +242,9 @@ def asked_table(configuration: Mapping[str, Any]) -> PlainTable:
     return PlainTable(f"Asked for, {_steps(configuration['time_steps'])}", columns, rows)
 
 
-def _accuracies(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _accuracies(document: Mapping[str, Any], metric: str = "accuracy") -> Iterator[tuple[str, str]]:
     for split in ("validation", "test"):
-        found = [m for m in document["measurements"] if m["split"] == split and m["metric"] == "accuracy"]
+        found = [m for m in document["measurements"] if m["split"] == split and m["metric"] == metric]
         if found:
             mean = sum(m["value"] for m in found) / len(found)
             each = ", ".join(human("accuracy", m["value"]) for m in found)
