@@ -252,6 +252,10 @@ def budget(
     max_energy: Annotated[str | None, typer.Option(metavar="Q", help="Energy for one input: 5uJ.")] = None,
     max_latency: Annotated[str | None, typer.Option(metavar="Q", help="Time for one input: 3ms.")] = None,
     min_accuracy: Annotated[str | None, typer.Option(metavar="A", help="On validation: 0.97 or 97%.")] = None,
+    one_standard_error: Annotated[
+        bool,
+        typer.Option("--one-standard-error", help="The cheapest point that cannot be told from the most accurate one."),
+    ] = False,
     form: Annotated[
         str | None, typer.Option("--format", metavar="toml|json|csv", help="Default: by the file's suffix, else TOML.")
     ] = None,
@@ -268,11 +272,12 @@ def budget(
     The most accurate point wins. With --min-accuracy it is the one that needs least of the study's first minimised
     objective that is not limited itself (memory, as a rule). Accuracy is that on the validation split, averaged over
     the seeds that a point was trained with. Where nothing fits, the nearest reachable value of each limit is named.
+    With --one-standard-error, a cheaper point is taken where its accuracy is within a standard error of the best.
     """
     from dse.budget import Limits, best_point, nearest_reachable
     from dse.budget_file import budget_document, budget_text, format_of, write_atomically
     from dse.documents import candidates, nothing_fits_document
-    from dse.study_tables import chosen_sentence, nothing_fits_sentence
+    from dse.study_tables import chosen_sentence, nothing_fits_sentence, one_standard_error_choice
 
     limits = Limits.of(max_memory=max_memory, max_energy=max_energy, max_latency=max_latency, min_accuracy=min_accuracy)
     form = format_of(output, "json" if as_json and form is None and output is None else form)
@@ -285,6 +290,9 @@ def budget(
         results = recosted(results, hardware)
     points = candidates(results, limits)
     best = best_point(points, limits, results.study.objectives.minimize)
+    picked = ""
+    if one_standard_error:
+        best, picked = one_standard_error_choice(results, points, limits)
     if best is None:
         nearest = nearest_reachable(points, limits)
         if as_json:
@@ -297,7 +305,7 @@ def budget(
     if as_json or output is None:
         print(budget_text(document, "json") if as_json else text, end="")
     place = f"; written to {output}" if output is not None else ""
-    print(f"{chosen_sentence(results, points, best, limits)}{place}", file=sys.stderr)
+    print(f"{chosen_sentence(results, points, best, limits)}{picked}{place}", file=sys.stderr)
 
 
 @app.command(rich_help_panel=SEARCH)

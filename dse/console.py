@@ -191,6 +191,8 @@ def front_table(
     """
     shown = [name for name in objectives if name not in ("accuracy", "time_steps")]
     columns = {"trial": "right", "validation\naccuracy": "right", "test\naccuracy": "right"}
+    sure = any(point.get("front_probability") is not None for point in points)
+    columns |= {"on the\nfront": "right"} if sure else {}
     columns |= {heading(name): "right" for name in shown}
     columns |= {name.replace(".", "\n"): "left" for name in method}
     columns |= {heading(name): "right" for name in ("time_steps", "pruning_ratio", "weight_bits", "membrane_bits")}
@@ -199,6 +201,7 @@ def front_table(
             str(point["trial"]),
             human("accuracy", point["accuracy_validation"]),
             _with_deviation(point),
+            *([_percent(point.get("front_probability"))] if sure else []),
             *(human(name, point["values"].get(name)) for name in shown),
             *(str(point["method"].get(name, "")) for name in method),
             str(point["time_steps"]),
@@ -229,6 +232,10 @@ def ratio_text(whole: float, part: float) -> str:
     ('25x', '1.25x')
     """
     return f"{whole / part:.3g}x"
+
+
+def _percent(probability: float | None) -> str:
+    return UNKNOWN if probability is None else f"{probability:.0%}"
 
 
 def _with_deviation(point: Mapping[str, Any]) -> str:

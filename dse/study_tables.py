@@ -40,6 +40,7 @@ def front_view(results: StudyResults) -> Iterator[str | PlainTable]:
         return
     title = f"Pareto front of {study.name!r}"
     yield front_table(title, points, study.objectives.names, study.space.method.keys)
+    yield from _choice_lines(results, points)
     yield from _beside_front(results, points)
 
 
@@ -59,6 +60,56 @@ def recost_view(results: StudyResults, document: Mapping[str, Any]) -> Iterator[
             f"{document['over_old_limits']} proposals over a limit on {searched_on} were never trained; "
             f"a search on {hardware} may find more."
         )
+
+
+def _choice_lines(results: StudyResults, points: Sequence[Point]) -> Iterator[str]:
+    """What the spread between seeds says about the front: how sure its places are, and the point that it suggests."""
+    from studies.results import one_standard_error_point
+
+    if any(point["front_probability"] is not None for point in points):
+        yield (
+            "On the front: the probability that no other member is better on average over training seeds; "
+            f"one seed differs from the next by {results.seed_deviation:.2%} (standard deviation)."
+        )
+    pick = one_standard_error_point(points, results.study.objectives.minimize)
+    if pick is not None:
+        sentence = one_standard_error_sentence(points, pick, results.study.objectives.minimize)
+        yield f"One-standard-error pick: {sentence}."
+
+
+def one_standard_error_sentence(points: Sequence[Point], pick: Point, minimize: Sequence[str]) -> str:
+    """What the pick costs, and how near it is to the most accurate point."""
+    best = max(points, key=lambda point: float(point["accuracy_validation"] or 0.0))
+    cost = next(name for name in minimize if name in pick["cost"])
+    reached = f"trial {pick['trial']} with {human(cost, pick['cost'][cost])} {_words(cost)}"
+    if pick["trial"] == best["trial"]:
+        return f"{reached}, the most accurate; no cheaper point is within its standard error"
+    return (
+        f"{reached} and {human('accuracy', pick['accuracy_validation'])}, within one standard error "
+        f"({best['accuracy_standard_error']:.2%}) of the most accurate, trial {best['trial']} with "
+        f"{human(cost, best['cost'][cost])} and {human('accuracy', best['accuracy_validation'])}"
+    )
+
+
+def one_standard_error_choice(
+    results: StudyResults, points: Sequence[Point], limits: Limits
+) -> tuple[Point | None, str]:
+    """The one-standard-error pick among the points inside the limits, and what to say of it; None where none fits."""
+    from cost_models import InputError
+    from studies.results import one_standard_error_point
+
+    fitting = [point for point in points if limits.allows(point)]
+    minimize = results.study.objectives.minimize
+    pick = one_standard_error_point(fitting, minimize)
+    if pick is None and fitting:
+        raise InputError(
+            f"--one-standard-error: study {results.study.name!r} has no front member that was trained under two seeds; "
+            "run it with search.seeds_on_front=2 or more"
+        )
+    return (
+        pick,
+        "" if pick is None else f"; one-standard-error pick: {one_standard_error_sentence(fitting, pick, minimize)}",
+    )
 
 
 def empty_reason(results: StudyResults) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -28,7 +29,7 @@ from reports.text import (
     value_text,
 )
 from studies.evaluation import Evaluation
-from studies.results import StudyResults
+from studies.results import StudyResults, one_standard_error_point
 
 #: Layers named in the text over a point; a network with more ends in "and n more".
 HOVER_LAYERS = 8
@@ -119,7 +120,28 @@ def draw_table(results: StudyResults) -> Section | None:
     base = baseline_row(results)
     if base:
         lead += " Costs stand beside those of the dense float network."
-    return Section("Members of the front", lead, tables=(front_table(results, front, base),))
+    return Section("Members of the front", lead, tables=(front_table(results, front, base),), note=certainty(results))
+
+
+def certainty(results: StudyResults) -> str:
+    """How sure the places on the front are, and the point that the spread suggests; empty where it is not known."""
+    points = results.front_points()
+    if not _known({point["trial"]: point["front_probability"] for point in points}):
+        return ""
+    text = (
+        "On the front: the probability that no other member is better on average over training seeds, from the "
+        f"validation split; one seed differs from the next by {100 * (results.seed_deviation or 0.0):.2f} points "
+        "(standard deviation, pooled). The seed under which a trial won its place is left out of its mean."
+    )
+    minimize = results.study.objectives.minimize
+    pick = one_standard_error_point(points, minimize)
+    if pick is None:
+        return text
+    cost = next(name for name in minimize if name in pick["cost"])
+    return (
+        f"{text} Within one standard error of the most accurate member, trial {pick['trial']} is the cheapest: "
+        f"{share_text(pick['accuracy_validation'])} at {value_text(pick['cost'][cost], unit_of(cost))}."
+    )
 
 
 def front_table(results: StudyResults, front: pd.DataFrame, base: dict[str, Any] | None) -> Table:
@@ -129,20 +151,35 @@ def front_table(results: StudyResults, front: pd.DataFrame, base: dict[str, Any]
     costs += [name for name in results.study.objectives.names if name not in known]
     titles = ["Validation", "Test"]
     columns = [Column("Trial", number=False), *(Column(title) for title in titles)]
+    sure = {point["trial"]: point["front_probability"] for point in results.front_points()}
+    columns += [Column("On the front")] if _known(sure) else []
     for name in costs:
         columns.append(Column(capital(label_of(name))))
         if base and unit_of(name) != "share":
             columns.append(Column("Against dense"))
     columns.append(Column("Time steps"))
-    rows = [_row(row, costs, base) for row in records(front)]
+    rows = [_row(row, costs, base, sure) for row in records(front)]
     if base:
-        rows.append(_row(base, costs, base, "Dense float"))
+        rows.append(_row(base, costs, base, sure, "Dense float"))
     return Table(tuple(columns), tuple(rows), footers=1 if base else 0, sortable=True)
 
 
-def _row(row: dict[str, Any], costs: list[str], base: dict[str, Any] | None, name: str = "") -> tuple[Cell, ...]:
+def _known(probabilities: Mapping[int, float | None]) -> bool:
+    return any(probability is not None for probability in probabilities.values())
+
+
+def _row(
+    row: dict[str, Any],
+    costs: list[str],
+    base: dict[str, Any] | None,
+    sure: Mapping[int, float | None],
+    name: str = "",
+) -> tuple[Cell, ...]:
     cells = [Cell(name or f"{int(row['trial'])}", None if name else float(row["trial"]))]
     cells += [Cell(accuracy_text(row, split), _number(row[f"{split}_mean"])) for split in ("validation", "test")]
+    if _known(sure):
+        probability = None if name else sure.get(int(row["trial"]))
+        cells.append(Cell("" if probability is None else share_text(probability, 0), probability))
     for cost in costs:
         unit, value = unit_of(cost), _number(row.get(cost))
         cells.append(Cell(value_text(value, unit), value))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cost_models import Configuration, InputError
 from studies.evaluation import Evaluation, State
+from studies.membership import front_probabilities, seed_deviation
 from studies.method_choices import OptionValue
 from studies.objectives import OBJECTIVES
 from studies.pareto import FrontSnapshot, ParetoFront, reference_point
@@ -84,14 +85,29 @@ class StudyResults:
         known = f"it has trials {numbers[0]} to {numbers[-1]}" if numbers else "it has no trials yet"
         raise InputError(f"study {self.study.name!r} has no trial {trial}; {known}")
 
+    @property
+    def seed_deviation(self) -> float | None:
+        """The standard deviation of the validation accuracy between training seeds, pooled over the front's members."""
+        found = seed_deviation(self.front)
+        return found[0] if found else None
+
     def front_points(self) -> list[dict[str, Any]]:
-        """The front's members in the public JSON shape, best first objective first; see :func:`trial_point`."""
-        return [self.point(member) for member in self.front]
+        """The front's members in the public JSON shape, best first objective first; see :func:`trial_point`.
+
+        ``front_probability`` is how sure a member's place is; see :func:`studies.membership.front_probabilities`.
+        """
+        members = self.front.members
+        sure = front_probabilities(members, self.study.objectives.names)
+        return [
+            self.point(member) | {"front_probability": probability}
+            for member, probability in zip(members, sure, strict=True)
+        ]
 
     def point(self, evaluation: Evaluation) -> dict[str, Any]:
         """One trial of this study in the public JSON shape; see :func:`trial_point`."""
         names = self.study.objectives.names
-        return trial_point(evaluation, names, self.study.method_in_force(evaluation.choices))
+        method = self.study.method_in_force(evaluation.choices)
+        return trial_point(evaluation, names, method, self.seed_deviation)
 
     def to_dict(self) -> dict[str, Any]:
         """The public JSON shape of ``dse front --json``."""
@@ -128,8 +144,29 @@ class StudyResults:
 _ACCURACIES = ("accuracy_validation", "accuracy_test", "accuracy_std", "seeds")
 
 
+def one_standard_error_point(points: Sequence[Mapping[str, Any]], minimize: Sequence[str]) -> Mapping[str, Any] | None:
+    """The cheapest point that is at most one standard error less accurate than the most accurate one.
+
+    Cheapest in the first of ``minimize`` that is a cost; ties go to the higher accuracy. Breiman et al. 1984, section
+    3.4.3: what lies within a standard error of the best cannot be told from it. None where the error is not known.
+    """
+    known = [point for point in points if point["accuracy_validation"] is not None and point["cost"]]
+    if not known:
+        return None
+    best = max(known, key=lambda point: float(point["accuracy_validation"]))
+    costs = [name for name in minimize if name in best["cost"]]
+    if best["accuracy_standard_error"] is None or not costs:
+        return None
+    least = best["accuracy_validation"] - best["accuracy_standard_error"]
+    near = [point for point in known if point["accuracy_validation"] >= least]
+    return min(near, key=lambda point: (point["cost"][costs[0]], -point["accuracy_validation"]))
+
+
 def trial_point(
-    evaluation: Evaluation, objectives: tuple[str, ...], method: Mapping[str, OptionValue] | None = None
+    evaluation: Evaluation,
+    objectives: tuple[str, ...],
+    method: Mapping[str, OptionValue] | None = None,
+    seed_deviation: float | None = None,
 ) -> dict[str, Any]:
     """One trial in the public JSON shape of a front point.
 
@@ -137,7 +174,8 @@ def trial_point(
 
     ``values`` are the objectives under the trial's own seed, on the validation split, as the search saw them.
     ``accuracy_validation`` and ``accuracy_test`` are means over ``seeds`` training seeds, ``accuracy_std`` the sample
-    standard deviation of the latter (of the former where the test split was not used). What was not measured is None.
+    standard deviation of the latter (of the former where the test split was not used). ``accuracy_standard_error`` is
+    that of ``accuracy_validation``, from the deviation between seeds that is given. What was not measured is None.
     Layers are as realised where the trial was trained, as asked otherwise.
     """
     configuration: Configuration = evaluation.realised or evaluation.asked
@@ -150,6 +188,9 @@ def trial_point(
         "accuracy_validation": statistics.fmean(validation) if validation else None,
         "accuracy_test": statistics.fmean(test) if test else None,
         "accuracy_std": statistics.stdev(spread) if len(spread) > 1 else None,
+        "accuracy_standard_error": (
+            seed_deviation / math.sqrt(len(validation)) if seed_deviation is not None and validation else None
+        ),
         "seeds": len(spread),
         "method": dict(method or {}),
         "time_steps": configuration.time_steps,

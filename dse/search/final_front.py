@@ -1,32 +1,17 @@
-"""The members of the final front, trained with several seeds and measured on the test split: its only use."""
+"""The members of the final front, raced over several seeds and measured on the test split: its only use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dse.evaluate import Job
 from dse.search.engine import Engine
 from dse.search.progress import Watch
-from dse.search.seeds import derive_seed
+from dse.search.racing import Race
 from studies import Evaluation, Measurement, State, Study, StudyStore, distortion_measurements
 
 SPLITS = ("validation", "test")
-
-
-def seeds_of(study: Study, member: Evaluation) -> tuple[int, ...]:
-    """The training seeds of one front member: the trial's own, and others derived from the study's seed."""
-    more = (
-        derive_seed(study.seed, f"front/{number}", member.trial or 0)
-        for number in range(1, study.search.seeds_on_front)
-    )
-    return (member.seed, *more)[: study.search.seeds_on_front]
-
-
-def unmeasured(study: Study, member: Evaluation) -> Iterator[int]:
-    """The seeds under which a member has not been measured on the test split."""
-    measured = member.values("test")
-    return (seed for seed in seeds_of(study, member) if seed not in measured)
 
 
 def new_measurements(known: Evaluation, measured: Evaluation) -> tuple[Measurement, ...]:
@@ -56,22 +41,47 @@ class FinalFront:
         return replace(Job.of(self.study, member, SPLITS, self.data_root), seed=seed, found=found)
 
     def measure(self, members: tuple[Evaluation, ...]) -> None:
-        """Train each member under each of its seeds that was not measured yet, and store what was measured."""
-        baseline = self.store.baseline(self.study.name)
-        jobs = [(member, self._job(member, seed)) for member in members for seed in unmeasured(self.study, member)]
-        for number, (_, job) in enumerate(jobs):
-            self.engine.start(number, job)
-        self.watch.update(phase="front", measured=0, to_measure=len(jobs))
-        for done in range(1, len(jobs) + 1):
-            number, result = self.engine.finished()
-            member = jobs[number][0]
-            assert member.trial is not None
-            note = ""
-            if result.state is State.COMPLETE:
-                derived = distortion_measurements(result, baseline) if baseline else ()
-                result = replace(result, measurements=(*result.measurements, *derived))
-                self.store.add_measurements(self.study.name, member.trial, new_measurements(member, result))
-                self.watch.trained(result.seconds)
-            else:
-                note = f"trial {member.trial} could not be trained with seed {jobs[number][1].seed}: {result.reason}"
-            self.watch.update(measured=done, note=note)
+        """Race the members over ``seeds_on_front`` trainings each on average, and store what is measured.
+
+        A training that is stored already is not repeated. Test values are measured with the same trainings and decide
+        nothing.
+        """
+        budget = len(members) * self.study.search.seeds_on_front
+        if not budget:
+            return
+        known = sum(len(member.values("test")) for member in members)
+        self.watch.update(phase="front", measured=0, to_measure=max(budget - known, 0))
+        Race(self.study, members, budget, self._train).run()
+        self.watch.update(to_measure=self.watch.latest.measured)
+
+    def _train(self, wanted: Sequence[tuple[Evaluation, int]]) -> list[tuple[Measurement, ...]]:
+        found = [tuple(m for m in member.measurements if m.seed == seed) for member, seed in wanted]
+        missing = [index for index, (member, seed) in enumerate(wanted) if seed not in member.values("test")]
+        for index in missing:
+            member, seed = wanted[index]
+            self.engine.start(index, self._job(member, seed))
+            found[index] = ()
+        for _ in missing:
+            index, result = self.engine.finished()
+            found[index] = self._stored(wanted[index][0], result)
+        return found
+
+    def _stored(self, member: Evaluation, result: Evaluation) -> tuple[Measurement, ...]:
+        """Store what one training gave, and give what is then known of it; nothing if it failed."""
+        assert member.trial is not None
+        note, known = "", result.measurements
+        if result.state is State.COMPLETE:
+            baseline = self.store.baseline(self.study.name)
+            derived = distortion_measurements(result, baseline) if baseline else ()
+            result = replace(result, measurements=(*result.measurements, *derived))
+            new = new_measurements(member, result)
+            self.store.add_measurements(self.study.name, member.trial, new)
+            # What was measured before stays: the value that won a trial its place is not replaced.
+            known = (*new, *(m for m in member.measurements if m.seed == result.seed))
+            self.watch.trained(result.seconds)
+        else:
+            note = f"trial {member.trial} could not be trained with seed {result.seed}: {result.reason}"
+            known = ()
+        measured = self.watch.latest.measured + 1
+        self.watch.update(measured=measured, to_measure=max(measured, self.watch.latest.to_measure), note=note)
+        return known

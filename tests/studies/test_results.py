@@ -67,11 +67,13 @@ def test_a_front_point_has_the_public_shape() -> None:
         "accuracy_validation",
         "accuracy_test",
         "accuracy_std",
+        "accuracy_standard_error",
         "seeds",
         "method",
         "time_steps",
         "cost",
         "layers",
+        "front_probability",
     ]
     assert point["values"] == {"accuracy": 0.5, "memory_bytes": 40.0, "energy_joules": 40e-6}
     assert point["layers"] == [{"name": "fc", "pruning_ratio": 0.4992, "weight_bits": 4, "membrane_bits": 3}]

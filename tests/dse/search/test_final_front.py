@@ -8,10 +8,11 @@ from tests.dse.search.conftest import Run
 from tests.dse.search.synthetic import Job, make_study
 
 
-def test_every_front_member_is_measured_on_test_under_each_seed(run: Run) -> None:
+def test_every_front_member_is_measured_on_test_under_each_of_its_seeds(run: Run) -> None:
     results = run(make_study(seeds_on_front=3))
+    assert sum(len(member.values("test")) for member in results.front) == 3 * len(results.front)
     for member in results.front:
-        assert len(member.values("test")) == 3
+        assert len(member.values("test")) >= 2
         assert member.values("test").keys() == member.values("validation").keys()
         assert member.seed in member.values("test")
 
