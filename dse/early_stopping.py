@@ -30,7 +30,8 @@ LAGS = 3
 #: Finished trainings below which nothing is forecast, and so nothing stopped.
 FEWEST_CURVES = 8
 _FLOOR = 0.01  # the share of errors below which differences count ever less
-_RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+_RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_PAIRS = (0.0, 0.3, 1.0)
 
 
 def log_error(accuracy: FloatArray | float) -> FloatArray:
@@ -58,35 +59,56 @@ def features(configuration: Configuration) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The end of one training, seen from the end of one of its epochs: a linear model and its Student t spread.
+    """The end of one training, seen from the end of one of its epochs: a distribution that depends on its readings.
 
-    On the scale of :func:`log_error`, with x the last readings of the curve, newest first: the mean is ``intercept`` +
-    ``weights`` x, and the optimistic end lies ``spread`` * sqrt(1 + ``constant`` + ``linear`` x + x ``square`` x)
-    higher (the leverage of the new point, so a curve unlike the finished ones is given more room).
+    On the scale of :func:`log_error`, with x the last readings of the curve, newest first, standardised by ``centre``
+    and ``scale``, and m all products of at most two of them (:func:`products`): the mean is ``mean`` m, the optimistic
+    end lies ``width`` * sqrt(m ``variance`` m) higher. A curve unlike the finished ones has a larger variance.
     """
 
-    intercept: float
-    weights: tuple[float, ...]
-    spread: float
-    constant: float
-    linear: tuple[float, ...]
-    square: tuple[tuple[float, ...], ...]
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    mean: tuple[float, ...]
+    variance: tuple[tuple[float, ...], ...]
+    width: float
 
     def expected(self, curve: Sequence[float]) -> float:
         """The accuracy at which the training is expected to end."""
-        return accuracy_of(self._mean(self._readings(curve)))
+        return accuracy_of(float(self._products(curve) @ np.array(self.mean)))
 
     def optimistic(self, curve: Sequence[float]) -> float:
         """The accuracy that the training will hardly exceed."""
-        x = self._readings(curve)
-        leverage = self.constant + x @ np.array(self.linear) + x @ np.array(self.square) @ x
-        return accuracy_of(self._mean(x) + self.spread * math.sqrt(1.0 + max(float(leverage), 0.0)))
+        m = self._products(curve)
+        spread = math.sqrt(max(float(m @ np.array(self.variance) @ m), 0.0))
+        return accuracy_of(float(m @ np.array(self.mean)) + self.width * spread)
 
-    def _readings(self, curve: Sequence[float]) -> FloatArray:
-        return log_error(np.array(curve[::-1][: len(self.weights)]))
+    def _products(self, curve: Sequence[float]) -> FloatArray:
+        readings = log_error(np.array(curve[::-1][: len(self.scale)]))
+        standardised = (readings - np.array(self.centre)) / np.array(self.scale)
+        found: FloatArray = products(standardised[None, :])[0]
+        return found
 
-    def _mean(self, x: FloatArray) -> float:
-        return float(self.intercept + x @ np.array(self.weights))
+
+def learned_from(count: int) -> int:
+    """How many of ``count`` finished trainings, from the first on, are learned from: steps of a tenth, to save time.
+
+    >>> [learned_from(count) for count in (5, 8, 19, 20, 21, 22, 100)]
+    [5, 8, 19, 20, 20, 22, 94]
+    """
+    step = FEWEST_CURVES
+    while (following := max(step + 1, step * 11 // 10)) <= count:
+        step = following
+    return min(step, count)
+
+
+def products(x: FloatArray) -> FloatArray:
+    """1, every column of ``x`` (n, k), and every product of two of them: (n, 1 + k + k (k + 1) / 2).
+
+    >>> products(np.array([[2.0, 3.0]])).tolist()
+    [[1.0, 2.0, 3.0, 4.0, 6.0, 9.0]]
+    """
+    pairs = [x[:, i] * x[:, j] for i in range(x.shape[1]) for j in range(i, x.shape[1])]
+    return np.column_stack([np.ones(len(x)), x, *pairs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,64 +154,121 @@ class StoppingRule:
         return self.forecasts[len(curve) - 1] if 0 < len(curve) < self.epochs else None
 
 
-def learn_forecasts(
-    curves: FloatArray, known: FloatArray, new: FloatArray, optimism: float = OPTIMISM
-) -> tuple[Forecast | None, ...]:
-    """One forecast for each epoch but the last, for a training with the features ``new`` (d,).
+@dataclass(frozen=True)
+class CurveModel:
+    """What finished trainings teach about the ends of others: a Gaussian process for each epoch but the last.
 
-    ``curves`` (n, epochs) and ``known`` (n, d) are the curves and the features of the finished trainings. Ridge
-    regression of the end on the last readings and the features, all standardised; the ridge is that with the smallest
-    leave-one-out error, which also gives the spread. With few curves the t distribution has few degrees of freedom and
-    the optimism is wide.
+    Inputs are the last readings of a curve and the features of its configuration; the covariance of two trainings is
+    s + b s^2, s the scalar product of their standardised inputs over their number: effects of single inputs, and of
+    pairs of them with weight b. Epochs about which nothing can be said hold None.
     """
-    count, epochs = len(curves), int(curves.shape[1])
-    if count < FEWEST_CURVES:
-        return (None,) * (epochs - 1)
-    ends: FloatArray = log_error(curves[:, -1])
-    varying = known.std(axis=0) > 1e-9
-    # A feature in which the finished trials do not differ says nothing about a trial that differs in it.
-    strange = bool((np.abs(new - known[0])[~varying] > 1e-9).any())
-    if strange:
-        return (None,) * (epochs - 1)
-    return tuple(
-        _forecast(log_error(curves[:, :epoch]), ends, known[:, varying], new[varying], optimism)
-        for epoch in range(1, epochs)
-    )
+
+    known: FloatArray
+    epochs: tuple[_EpochModel | None, ...]
+
+    @classmethod
+    def fit(cls, curves: FloatArray, known: FloatArray) -> CurveModel:
+        """Learn from the ``curves`` (n, epochs) and the features ``known`` (n, d) of finished trainings."""
+        count, epochs = len(curves), int(curves.shape[1])
+        if count < FEWEST_CURVES:
+            return cls(known, (None,) * (epochs - 1))
+        varying = known.std(axis=0) > 1e-9
+        ends: FloatArray = log_error(curves[:, -1])
+        readings = log_error(curves)
+        return cls(known, tuple(_fit_epoch(readings[:, :epoch], ends, known[:, varying]) for epoch in range(1, epochs)))
+
+    def forecasts(self, new: FloatArray, optimism: float = OPTIMISM) -> tuple[Forecast | None, ...]:
+        """One forecast for each epoch but the last, for a training with the features ``new`` (d,).
+
+        With few curves the Student t distribution has few degrees of freedom and the optimism is wide. Nothing is
+        forecast for a choice that no finished training had where they all had the same.
+        """
+        if not len(self.known):
+            return (None,) * len(self.epochs)
+        varying = self.known.std(axis=0) > 1e-9
+        if (np.abs(new - self.known[0])[~varying] > 1e-9).any():
+            return (None,) * len(self.epochs)
+        return tuple(None if epoch is None else epoch.forecast(new[varying], optimism) for epoch in self.epochs)
 
 
-def _forecast(
-    readings: FloatArray, ends: FloatArray, known: FloatArray, new: FloatArray, optimism: float
-) -> Forecast | None:
+@dataclass(frozen=True)
+class _EpochModel:
+    centre: FloatArray
+    scale: FloatArray
+    inputs: FloatArray
+    lags: int
+    pairs: float
+    level: float
+    inverse: FloatArray
+    weights: FloatArray
+    ridge: float
+    variance: float
+    freedom: float
+
+    def forecast(self, new: FloatArray, optimism: float) -> Forecast:
+        """The process at the features ``new`` as polynomials in the standardised readings."""
+        lags, count = self.lags, self.inputs.shape[1]
+        fixed = (new - self.centre[lags:]) / self.scale[lags:]
+        # s of the new training with each finished one: a constant, and a part that is linear in the readings.
+        covariances = _in_products(self.inputs[:, lags:] @ fixed / count, self.inputs[:, :lags] / count, self.pairs)
+        mean = self.weights @ covariances
+        mean[0] += self.level
+        # Its own variance: s is |readings|^2 + |fixed|^2 over the count, so s^2 is of fourth degree.
+        own = np.zeros(covariances.shape[1])
+        own[0] = fixed @ fixed / count
+        own[products(np.eye(lags)).sum(axis=0) * (np.arange(len(own)) > lags) > 0.0] = 1.0 / count
+        first = np.zeros_like(own)
+        first[0] = 1.0
+        square = (np.outer(own, first) + np.outer(first, own)) / 2.0 + self.pairs * np.outer(own, own)
+        square[0, 0] += self.ridge
+        square -= covariances.T @ self.inverse @ covariances
+        return Forecast(
+            tuple(self.centre[:lags].tolist()),
+            tuple(self.scale[:lags].tolist()),
+            tuple(mean.tolist()),
+            tuple(map(tuple, (self.variance * square).tolist())),
+            float(stdtrit(self.freedom, optimism)),
+        )
+
+
+def _in_products(constant: FloatArray, linear: FloatArray, pairs: float) -> FloatArray:
+    """s + pairs s^2 for s = constant + linear x, as coefficients of :func:`products` of x: (n, products)."""
+    columns = [constant + pairs * constant**2]
+    columns += [linear[:, i] * (1.0 + 2.0 * pairs * constant) for i in range(linear.shape[1])]
+    columns += [
+        pairs * linear[:, i] * linear[:, j] * (1.0 if i == j else 2.0)
+        for i in range(linear.shape[1])
+        for j in range(i, linear.shape[1])
+    ]
+    return np.column_stack(columns)
+
+
+def _fit_epoch(readings: FloatArray, ends: FloatArray, known: FloatArray) -> _EpochModel | None:
+    """The model with the largest leave-one-out predictive density (Rasmussen, Williams 2006, section 5.4.2)."""
     lags = readings[:, ::-1][:, :LAGS]
-    inputs = np.concatenate([lags, known], axis=1)
-    centre, scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-3)
-    z = (inputs - centre) / scale
-    count, mean = len(z), float(ends.mean())
-    values, vectors = np.linalg.eigh(z.T @ z)
-    rotated = z @ vectors
-    best: tuple[float, FloatArray, float] | None = None
-    for ridge in _RIDGES:
-        inverse = 1.0 / (np.maximum(values, 0.0) + ridge)
-        hat = (rotated**2) @ inverse + 1.0 / count
-        residuals = ends - mean - rotated @ (inverse * (rotated.T @ (ends - mean)))
-        error = float(np.mean((residuals / np.maximum(1.0 - hat, 0.1)) ** 2))
-        if best is None or error < best[0]:
-            best = error, inverse, count - float(hat.sum())
-    assert best is not None
-    error, inverse, freedom = best
-    if freedom < 1.0:
-        return None
-    covariance = (vectors * inverse) @ vectors.T
-    slopes = covariance @ (z.T @ (ends - mean)) / scale
-    covariance = covariance / np.outer(scale, scale)
-    width = lags.shape[1]
-    # The leverage (x - centre) covariance (x - centre) as a polynomial in the readings, the new features put in.
-    offset = np.concatenate([-centre[:width], new - centre[width:]])
-    return Forecast(
-        intercept=mean + float(slopes @ offset),
-        weights=tuple(slopes[:width].tolist()),
-        spread=float(stdtrit(freedom, optimism)) * math.sqrt(error),
-        constant=float(offset @ covariance @ offset) + 1.0 / count,
-        linear=tuple((2.0 * (covariance @ offset)[:width]).tolist()),
-        square=tuple(map(tuple, covariance[:width, :width].tolist())),
-    )
+    raw = np.concatenate([lags, known], axis=1)
+    centre, scale = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-3)
+    inputs = (raw - centre) / scale
+    level, count = float(ends.mean()), len(ends)
+    scalar = inputs @ inputs.T / inputs.shape[1]
+    best = -math.inf
+    chosen: _EpochModel | None = None
+    for pairs in _PAIRS:
+        values, vectors = np.linalg.eigh(scalar + pairs * scalar**2)
+        values = np.maximum(values, 0.0)
+        turned = vectors.T @ (ends - level)
+        for ridge in _RIDGES:
+            shrunk = 1.0 / (values + ridge)
+            weights, precision = vectors @ (shrunk * turned), vectors**2 @ shrunk
+            errors = float(np.sum(weights**2 / precision))
+            density = float(np.sum(np.log(precision))) - count * math.log(max(errors, 1e-12))
+            freedom = count - 1.0 - float(values @ shrunk)
+            # Over the degrees of freedom, not the count: what was fitted to few curves is trusted less.
+            variance = errors / max(freedom, 1.0)
+            if freedom >= 1.0 and density > best:
+                best = density
+                inverse = (vectors * shrunk) @ vectors.T
+                chosen = _EpochModel(
+                    centre, scale, inputs, lags.shape[1], pairs, level, inverse, weights, ridge, variance, freedom
+                )
+    return chosen

@@ -69,7 +69,8 @@ class FinalFront:
     def _stored(self, member: Evaluation, result: Evaluation) -> tuple[Measurement, ...]:
         """Store what one training gave, and give what is then known of it; nothing if it failed."""
         assert member.trial is not None
-        note, known = "", result.measurements
+        note = ""
+        known: tuple[Measurement, ...] = ()
         if result.state is State.COMPLETE:
             baseline = self.store.baseline(self.study.name)
             derived = distortion_measurements(result, baseline) if baseline else ()
@@ -81,7 +82,6 @@ class FinalFront:
             self.watch.trained(result.seconds)
         else:
             note = f"trial {member.trial} could not be trained with seed {result.seed}: {result.reason}"
-            known = ()
         measured = self.watch.latest.measured + 1
         self.watch.update(measured=measured, to_measure=max(measured, self.watch.latest.to_measure), note=note)
         return known

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost_models import Configuration, CostReport, estimate
-from dse.early_stopping import StoppingRule, features, learn_forecasts
+from dse.early_stopping import CurveModel, StoppingRule, features, learned_from
 from dse.search.limits import CostGate
 from studies import OBJECTIVES, Evaluation, ParetoFront, State, Study, cost_value
 
@@ -30,6 +30,7 @@ class EarlyStopping:
     study: Study
     gate: CostGate
     _activity: dict[int | None, NDArray[np.float64]] = field(default_factory=dict)
+    _models: dict[tuple[int | None, ...], CurveModel] = field(default_factory=dict)
 
     def rule(self, configuration: Configuration, known: Sequence[Evaluation]) -> StoppingRule | None:
         """The rule for a training of ``configuration``; None where there is nothing to stop it for.
@@ -43,15 +44,21 @@ class EarlyStopping:
         rival = self._rival(configuration, known)
         if rival is None:
             return None
-        forecasts = learn_forecasts(
-            np.array([evaluation.curve for evaluation in finished]),
-            np.array([features(evaluation.asked) for evaluation in finished]),
-            np.array(features(configuration)),
-        )
+        forecasts = self._model(finished[: learned_from(len(finished))]).forecasts(np.array(features(configuration)))
         if not any(forecasts):
             return None
         assert rival.trial is not None
         return StoppingRule(_accuracy(rival), rival.trial, self.study.training.epochs, forecasts)
+
+    def _model(self, finished: Sequence[Evaluation]) -> CurveModel:
+        """What these trials teach; only the last model is kept."""
+        key = tuple(evaluation.trial for evaluation in finished)
+        if key not in self._models:
+            curves = np.array([evaluation.curve for evaluation in finished])
+            model = CurveModel.fit(curves, np.array([features(evaluation.asked) for evaluation in finished]))
+            self._models.clear()
+            self._models[key] = model
+        return self._models[key]
 
     def _rival(self, configuration: Configuration, known: Sequence[Evaluation]) -> Evaluation | None:
         front = ParetoFront.of(known, self.study.objectives, self.study.constraints)

@@ -63,7 +63,7 @@ def test_watching_the_curve_changes_nothing_and_its_end_is_the_accuracy_of_the_f
 
 
 def test_a_training_that_cannot_reach_what_is_needed_ends_after_its_first_epoch(study: Study) -> None:
-    hopeless = Forecast(0.0, (0.5,), 0.0, 0.0, (0.0,), ((0.0,),))
+    hopeless = Forecast((0.0,), (1.0,), (0.0, 0.5, 0.0), ((0.0,) * 3,) * 3, 1.0)
     rule = StoppingRule(needed=0.999, rival=0, epochs=2, forecasts=(hopeless,))
     evaluation = evaluate(Job(study, asked(trace_study(study)), 3, 1, curve=True, stopping=rule))
     assert evaluation.state is State.STOPPED
