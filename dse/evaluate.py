@@ -118,7 +118,7 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
 def _trained(job: Job, started: float) -> Evaluation:
     curve: list[float] = []
     network, realised, told = trained_network(job, curve)
-    if job.stopping is not None and job.stopping.stops(curve):
+    if job.stopping is not None and 0 < len(curve) < job.study.training.epochs:
         return job.stopping.stopped(job.trial, job.seed, job.configuration, curve, time.perf_counter() - started)
     samples, _ = _split(job.study, job.data_root, realised.time_steps)
     with suppress(NotExactError):
@@ -151,7 +151,9 @@ def trained_network(
     schedule = Schedule(
         options.epochs, options.batch_size, options.learning_rate, options.weight_decay, options.samples_per_epoch
     )
-    epoch_end = _curve_recorder(job, network, validation, curve) if job.curve and curve is not None else None
+    # Where the method finds its own ratios, the cost is not known before, and nothing can be stopped for it.
+    watched = replace(job, stopping=None) if method.learns_ratios else job
+    epoch_end = _curve_recorder(watched, network, validation, curve) if job.curve and curve is not None else None
     pruned: list[Measurement] = []
     train(
         network,

@@ -40,7 +40,8 @@ def only_run(storage_url: str, study: str) -> Iterator[None]:
     if path is None:
         yield
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        raise InputError(f"storage {storage_url}: there is no folder {path.parent}; create it first")
     lock = filelock.FileLock(path, timeout=0)
     try:
         lock.acquire()

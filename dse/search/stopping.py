@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost_models import Configuration, CostReport, estimate
-from dse.early_stopping import CurveModel, StoppingRule, features, learned_from
+from dse.early_stopping import OPTIMISM, CurveModel, StoppingRule, features, learned_from
 from dse.search.limits import CostGate
 from studies import OBJECTIVES, Evaluation, ParetoFront, State, Study, cost_value
 
@@ -29,6 +29,7 @@ class EarlyStopping:
 
     study: Study
     gate: CostGate
+    optimism: float = OPTIMISM
     _activity: dict[int | None, NDArray[np.float64]] = field(default_factory=dict)
     _models: dict[tuple[int | None, ...], CurveModel] = field(default_factory=dict)
 
@@ -44,7 +45,9 @@ class EarlyStopping:
         rival = self._rival(configuration, known)
         if rival is None:
             return None
-        forecasts = self._model(finished[: learned_from(len(finished))]).forecasts(np.array(features(configuration)))
+        forecasts = self._model(finished[: learned_from(len(finished))]).forecasts(
+            np.array(features(configuration)), self.optimism
+        )
         if not any(forecasts):
             return None
         assert rival.trial is not None

@@ -45,3 +45,12 @@ def test_a_second_run_at_the_same_time_is_refused_with_the_locks_name(tmp_path: 
         only_run(url, "digits"),
     ):
         pass
+
+
+def test_a_folder_that_does_not_exist_is_named_and_not_created(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match=r"there is no folder .*missing; create it first"),
+        only_run(f"sqlite:///{tmp_path / 'missing' / 'my.db'}", "digits"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
