@@ -28,7 +28,7 @@ TOTALS = {
 }  # fmt: skip
 POINT = {
     "trial", "values", "accuracy_validation", "accuracy_test", "accuracy_std", "seeds", "method", "time_steps", "cost",
-    "layers",
+    "layers", "accuracy_standard_error", "front_probability",
 }  # fmt: skip
 #: The smallest memory that any made-up trial needs, in whole bytes below it.
 LEAST = int(min(trial.cost.total.memory_bytes for trial in stored_study.trials() if trial.cost))
