@@ -25,7 +25,7 @@ class EqualDistanceQuantizer(WeightQuantizer):
     :data:`EXACT_PAIRS` pairs of a weight and a level boundary (the layers of a pruned network), and near it above.
 
     >>> EqualDistanceQuantizer().quantize(torch.tensor([-2.1, 0.0, 1.0, 0.2, 1.9]), 2)
-    tensor([-2.,  0.,  1.,  1.,  2.])
+    tensor([-1.8400,  0.0000,  0.9200,  0.9200,  1.8400])
     """
 
     description: ClassVar[str] = "equal distances and no zero level, the scale of a layer by least squared error"

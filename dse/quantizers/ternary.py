@@ -20,6 +20,7 @@ class TernaryQuantizer(WeightQuantizer):
     Weights below the threshold become 0, the others +-(their mean size). ``rule`` "largest": 0.05 x max|w|, as
     SpQuant-SNN's public code has it; "mean": 0.7 x mean|w|, Ternary Weight Networks (Li, Liu 2016, Eq. 6).
 
+    >>> import torch
     >>> TernaryQuantizer("mean").quantize(torch.tensor([-3.0, 0.01, 1.0]), 2)
     tensor([-2.,  0.,  2.])
     """

@@ -40,6 +40,7 @@ WEIGHT_SETTINGS = [
     *(("sawb", bits) for bits in (2, 4, 8)),
     *(("power_of_two", bits) for bits in (2, 3, 4)),
     *(("mint", bits) for bits in (1.58, 4, 8)),
+    *(("equal_distance", bits) for bits in (1.58, 2, 4, 8)),
 ]
 NEURON_SETTINGS = [
     *itertools.product(("stacked",), (1, 1.58, 2, 3, 4, 6, 8), ("hard", "soft"), ("none",)),
