@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from cost_models import Configuration
-from dse.evaluate import Job, data_of, trace_study, trained_network
+from dse.evaluate import Job, data_of, trace_study, trained_network, training_of
 from dse.export.export_format import TrainedTrial
 from dse.export.packed_format import PACKED
 from dse.integer_inference import InputCodes, IntegerNetwork, compare, make_exact
@@ -94,7 +94,11 @@ def measure(setting: tuple[Any, ...], data_root: str, epochs: int) -> dict[str, 
         "as_trained": asdict(as_trained),
         "samples_per_second": len(dataset.test) / seconds,
         "bytes": packed_bytes(
-            TrainedTrial(study, network, realised, dataset.input_shape, dataset.classes, dataset.test)
+            TrainedTrial(
+                *(study, network, realised, dataset.input_shape, dataset.classes, dataset.test),
+                *(training_of(study, data_root, steps)),
+                0,
+            )
         ),
         "machine": f"{platform.machine()}, torch {torch.__version__}",
     }

@@ -146,12 +146,8 @@ def trained_network(
     if method.learns_ratios and job.found is not None:
         configuration, method.learns_ratios = job.found, False
     compress(network, workload, configuration, method, quantizer, study.method.membrane_quantizer)
-    training, validation = _split(study, job.data_root, configuration.time_steps)
-    options = study.training
-    schedule = Schedule(
-        options.epochs, options.batch_size, options.learning_rate, options.weight_decay, options.samples_per_epoch
-    )
-    # Where the method finds its own ratios, the cost is not known before, and nothing can be stopped for it.
+    _, validation = _split(study, job.data_root, configuration.time_steps)
+    training, schedule, loss = training_of(study, job.data_root, configuration.time_steps)
     watched = replace(job, stopping=None) if method.learns_ratios else job
     epoch_end = _curve_recorder(watched, network, validation, curve) if job.curve and curve is not None else None
     pruned: list[Measurement] = []
@@ -159,7 +155,7 @@ def trained_network(
         network,
         training,
         schedule,
-        loss=_loss(study),
+        loss=loss,
         seed=job.seed,
         method=method,
         epoch_end=epoch_end,
@@ -208,14 +204,23 @@ def network_of(
     if evaluation.trial is None:
         network, realised = _float_network(study, data_root), evaluation.realised or evaluation.asked
     else:
-        job = Job(study, evaluation.asked, evaluation.seed, evaluation.trial, data_root=data_root)
-        network, realised, _ = trained_network(job)
+        network, realised, _ = trained_network(Job.of(study, evaluation, data_root=data_root))
     _, validation = _split(study, data_root, realised.time_steps)
     measured = copy.deepcopy(network)
     with suppress(NotExactError):
         make_exact(measured, InputCodes.of(validation))
     metrics = TASKS[study.task.kind].metrics(predict(measured, validation), validation.targets)
     return network, realised, metrics.get("accuracy")
+
+
+def training_of(study: Study, data_root: str | None, time_steps: int) -> tuple[Samples, Schedule, TrainingLoss]:
+    """What a trial of a study is trained on, how long and how fast, and towards what."""
+    training, _ = _split(study, data_root, time_steps)
+    options = study.training
+    schedule = Schedule(
+        options.epochs, options.batch_size, options.learning_rate, options.weight_decay, options.samples_per_epoch
+    )
+    return training, schedule, _loss(study)
 
 
 def data_of(study: Study, data_root: str | None, time_steps: int) -> Dataset:

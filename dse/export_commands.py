@@ -24,7 +24,7 @@ def export(
     ],
     form: Annotated[
         str,
-        typer.Option("--format", metavar="torch|packed", help="torch: a state dict. packed: whole numbers alone."),
+        typer.Option("--format", metavar="torch|packed|fixed_point", help="State dict; integers; integers, no tables."),
     ],
     folder: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write.")],
     storage: Storage = DEFAULT_STORAGE,

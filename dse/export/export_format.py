@@ -11,12 +11,17 @@ from torch import nn
 
 from cost_models import Configuration
 from dse.datasets import Samples
+from dse.tasks import TrainingLoss
+from dse.training import Schedule
 from studies import Study
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedTrial:
-    """What is exported: a trained network with plain weights, what it has become, and what it was trained for."""
+    """What is exported: a trained network with plain weights, what it has become, and what it was trained for.
+
+    ``samples`` are those that it is measured on; the rest is what a format needs that trains it further.
+    """
 
     study: Study
     network: nn.Module
@@ -24,6 +29,10 @@ class TrainedTrial:
     input_shape: tuple[int, ...]
     classes: int
     samples: Samples
+    training: Samples
+    schedule: Schedule
+    loss: TrainingLoss
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)

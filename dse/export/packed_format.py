@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,28 +18,45 @@ from cost_models import InputError
 from dse.datasets import Samples
 from dse.export.export_format import ExportFormat, Measured, Run, TrainedTrial
 from dse.export.packing import pack_codes, smallest_type, unpack_codes
-from dse.integer_inference import InputCodes, IntegerNetwork, make_exact
+from dse.integer_inference import InputCodes, IntegerNetwork, make_exact, train_with_constants
 from dse.integer_inference.chain import Rearrangement
 from dse.integer_inference.exact_sum import Geometry
+from dse.integer_inference.fixed_point import FixedPoint
 from dse.integer_inference.network import Array, IntegerStage
 from dse.integer_inference.thresholds import ThresholdTable
 
 INTEGERS = "integers.safetensors"
 CODES = ("codes", "values", "range", "bitmap")
 TABLES = ("sums", "fire", "keep", "after")
+CONSTANTS = ("gain", "offset")
+#: Fractional bits of the fixed-point constants where a layer's sums leave room for them.
+FRACTION_BITS = 16
 
 
 def write(trial: TrainedTrial, folder: Path) -> dict[str, Any]:
     """Every layer's integers; raises :class:`NotExactError` for a network that integers alone cannot run."""
     network = copy.deepcopy(trial.network)
     make_exact(network, InputCodes.of(trial.samples))
-    integers = IntegerNetwork.of(network, trial.input_shape)
+    return _write(IntegerNetwork.of(network, trial.input_shape), folder)
+
+
+def write_fixed_point(trial: TrainedTrial, folder: Path) -> dict[str, Any]:
+    """As :func:`write`, with two constants a channel for a table: they are rounded, and the weights trained on."""
+    network = copy.deepcopy(trial.network)
+    make_exact(network, InputCodes.of(trial.samples), FRACTION_BITS)
+    IntegerNetwork.of(network, trial.input_shape, tables=False)  # says what cannot be before anything is trained
+    train_with_constants(network, trial.training, trial.schedule, loss=trial.loss, seed=trial.seed)
+    return _write(IntegerNetwork.of(network, trial.input_shape, tables=False), folder)
+
+
+def _write(integers: IntegerNetwork, folder: Path) -> dict[str, Any]:
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     layers = []
     for stage in integers.stages:
         parts = pack_codes(stage.codes)
-        if stage.table is not None:
-            parts |= {name: smallest_type(getattr(stage.table, name)) for name in TABLES}
+        if stage.firing is not None:
+            names = TABLES if isinstance(stage.firing, ThresholdTable) else CONSTANTS
+            parts |= {name: smallest_type(getattr(stage.firing, name)) for name in names}
         if stage.bias is not None:
             parts["bias"] = smallest_type(stage.bias)
         arrays |= {f"{stage.path}/{name}": array for name, array in parts.items()}
@@ -74,10 +91,12 @@ def _open(folder: Path, manifest: Mapping[str, Any]) -> Run:
 
 
 def _memory(folder: Path, manifest: Mapping[str, Any]) -> dict[str, int]:
-    parts = {"weight codes": 0, "threshold tables": 0, "biases": 0}
-    kinds = dict.fromkeys(CODES, "weight codes") | dict.fromkeys(TABLES, "threshold tables") | {"bias": "biases"}
+    kinds = dict.fromkeys(CODES, "weight codes") | dict.fromkeys(TABLES, "threshold tables")
+    kinds |= dict.fromkeys(CONSTANTS, "constants") | {"bias": "biases"}
+    parts: dict[str, int] = {}
     for name, array in _arrays(folder).items():
-        parts[kinds[name.rpartition("/")[2]]] += array.nbytes
+        kind = kinds[name.rpartition("/")[2]]
+        parts[kind] = parts.get(kind, 0) + array.nbytes
     return parts
 
 
@@ -89,7 +108,6 @@ def _arrays(folder: Path) -> dict[str, npt.NDArray[np.generic]]:
 
 
 def _described(stage: IntegerStage) -> dict[str, Any]:
-    table = stage.table
     return {
         "name": stage.path,
         "before": [asdict(rearrangement) for rearrangement in stage.before],
@@ -97,10 +115,14 @@ def _described(stage: IntegerStage) -> dict[str, Any]:
         "geometry": None if stage.geometry is None else asdict(stage.geometry),
         "pool": stage.pool,
         "bias_bits": stage.bias_bits,
-        "levels": None if table is None else [float(value) for value in table.values],
-        "start": None if table is None else table.start,
-        "reset": None if table is None else table.reset,
+        "firing": None if stage.firing is None else _firing_described(stage.firing),
     }
+
+
+def _firing_described(firing: ThresholdTable | FixedPoint) -> dict[str, Any]:
+    if isinstance(firing, FixedPoint):
+        return {field.name: getattr(firing, field.name) for field in fields(FixedPoint) if field.name not in CONSTANTS}
+    return {"levels": [float(value) for value in firing.values], "start": firing.start, "reset": firing.reset}
 
 
 def _stage(layer: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[np.generic]]) -> IntegerStage:
@@ -108,21 +130,27 @@ def _stage(layer: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[np.generic
     parts = {
         name.removeprefix(start): array for name, array in arrays.items() if name.rpartition("/")[0] + "/" == start
     }
-    table = None
-    if layer["levels"] is not None:
-        sums, fire, keep, after = (np.ascontiguousarray(parts[name].astype(np.int32)) for name in TABLES)
-        values = np.array(layer["levels"], np.float32)
-        table = ThresholdTable(sums, fire, keep, after, layer["reset"], layer["start"], values)
+    firing: ThresholdTable | FixedPoint | None = None
+    if (rules := layer["firing"]) is not None and "levels" in rules:
+        sums, fire, keep, after = (_whole(parts[name]) for name in TABLES)
+        values = np.array(rules["levels"], np.float32)
+        firing = ThresholdTable(sums, fire, keep, after, rules["reset"], rules["start"], values)
+    elif rules is not None:
+        firing = FixedPoint(_whole(parts["gain"]), _whole(parts["offset"]), **rules)
     return IntegerStage(
         layer["name"],
         tuple(Rearrangement(**entry) for entry in layer["before"]),
         unpack_codes(parts, tuple(layer["shape"])),
         None if layer["geometry"] is None else _geometry(layer["geometry"]),
-        table,
+        firing,
         layer["pool"],
-        parts["bias"].astype(np.int32) if "bias" in parts else None,
+        _whole(parts["bias"]) if "bias" in parts else None,
         layer["bias_bits"],
     )
+
+
+def _whole(array: npt.NDArray[np.generic]) -> npt.NDArray[np.int32]:
+    return np.ascontiguousarray(array.astype(np.int32))
 
 
 def _geometry(entry: Mapping[str, Any]) -> Geometry:
@@ -131,3 +159,9 @@ def _geometry(entry: Mapping[str, Any]) -> Geometry:
 
 
 PACKED = ExportFormat("weight codes, threshold tables and biases as whole numbers", write, _open, _memory)
+FIXED_POINT = ExportFormat(
+    "as packed, with two rounded constants a channel for a table, trained further under them",
+    write_fixed_point,
+    _open,
+    _memory,
+)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cost_models import InputError
 from dse.datasets import load_dataset
-from dse.evaluate import data_of, network_of
+from dse.evaluate import data_of, network_of, training_of
 from dse.export import EXPORT_FORMATS
 from dse.export.export_format import Measured, TrainedTrial
 from dse.export.folder import read_folder, write_folder
@@ -33,7 +33,11 @@ def export_trial(
     with one_thread():
         network, realised, again = network_of(study, evaluation, data_root)
         dataset = data_of(study, data_root, realised.time_steps)
-        trial = TrainedTrial(study, network, realised, dataset.input_shape, dataset.classes, dataset.test)
+        training, schedule, loss = training_of(study, data_root, realised.time_steps)
+        trial = TrainedTrial(
+            *(study, network, realised, dataset.input_shape, dataset.classes, dataset.test),
+            *(training, schedule, loss, evaluation.seed),
+        )
 
         def fill(draft: Path) -> dict[str, Any]:
             try:

@@ -44,11 +44,11 @@ def compare(network: nn.Module, integers: IntegerNetwork, samples: Samples, batc
 
         def observe(index: int, step: int, spikes: Array, levels: Array, expected: list[Steps] = expected) -> None:
             fired, stored = expected[index][step]
-            values = integers.stages[index].table
-            assert values is not None
+            firing = integers.stages[index].firing
+            assert firing is not None
             found.decisions += spikes.size
             found.spikes += int((_channels_last(fired) != spikes).sum())
-            found.levels += int((_channels_last(stored) != values.values[levels]).sum())
+            found.levels += int((_channels_last(stored) != firing.stored(levels)).sum())
 
         predicted = integers.predictions(part.inputs.numpy(), observe)
         found.samples += len(part)

@@ -39,10 +39,12 @@ class InputCodes:
         return cls(int(samples.full_scale), 255) if samples.holds_integers else None
 
 
-def make_exact(network: nn.Module, inputs: InputCodes | None) -> None:
+def make_exact(network: nn.Module, inputs: InputCodes | None, fraction_bits: int | None = None) -> None:
     """Bring a settled, trained network into its exact form, in place.
 
-    ``inputs`` is None for data that are stored as floats. Raises :class:`NotExactError`, and leaves the network as it
+    ``inputs`` is None for data that are stored as floats. With ``fraction_bits`` scales and shifts are rounded to
+    multiples of 2^-fraction_bits, to fewer bits in a layer whose sums are too large for that many (see
+    :mod:`dse.integer_inference.fixed_point`). Raises :class:`NotExactError`, and leaves the network as it
     is, where the form does not exist.
     """
     stages = read_chain(network)
@@ -54,7 +56,7 @@ def make_exact(network: nn.Module, inputs: InputCodes | None) -> None:
     for stage in stages:
         for rearrangement in stage.before:
             units, largest = _after(rearrangement, units, largest)
-        layers[stage.path] = _exact_layer(stage, units, largest, network.time_steps)
+        layers[stage.path] = _exact_layer(stage, units, largest, network.time_steps, fraction_bits)
         units = largest = stage.neuron.pool**2 if stage.neuron is not None else 1
     for stage in stages:
         _replace(network, stage.path, layers[stage.path])
@@ -76,7 +78,7 @@ def _replace(network: SpikingNetwork, path: str, module: nn.Module) -> None:
         network.body = module
 
 
-def _exact_layer(stage: Stage, units: int, largest: int, time_steps: int) -> ExactSum:
+def _exact_layer(stage: Stage, units: int, largest: int, time_steps: int, fraction_bits: int | None) -> ExactSum:
     layer, integers = stage.layer, getattr(stage.layer, "integer_weights", None)
     if isinstance(layer, ExactSum):
         return layer
@@ -95,6 +97,8 @@ def _exact_layer(stage: Stage, units: int, largest: int, time_steps: int) -> Exa
         scale, shift = _read_out(stage, layer, step, float(sums.max()), time_steps)
     else:
         scale, shift = _folded(stage, layer, step)
+        if fraction_bits is not None:
+            scale, shift = rounded_constants(stage.path, scale, shift, sums, fraction_bits)
     return ExactSum(
         integers.codes,
         scale,
@@ -105,6 +109,18 @@ def _exact_layer(stage: Stage, units: int, largest: int, time_steps: int) -> Exa
         weight=layer.weight,
         shift_first=stage.neuron is None,
     )
+
+
+def rounded_constants(
+    path: str, scale: Tensor, shift: Tensor, largest_sums: Tensor, fraction_bits: int
+) -> tuple[Tensor, Tensor]:
+    """Both as multiples of 2^-f with the largest f up to ``fraction_bits`` for which all currents are exact."""
+    for bits in range(fraction_bits, 0, -1):
+        scales, shifts = (torch.round(constant * 2.0**bits) for constant in (scale, shift))
+        # Room for a leaking membrane of a few thresholds, in the same units and with its own fractional bits.
+        if bool((scales.abs() * largest_sums + shifts.abs() < EXACT_BELOW / 4).all()):
+            return scales / 2.0**bits, shifts / 2.0**bits
+    raise NotExactError(f"the currents of layer {path!r} are too large for fixed-point constants")
 
 
 def _check_neuron(stage: Stage) -> None:

@@ -38,6 +38,8 @@ class ExactSum(nn.Module):
     codes: Tensor
     scale: Tensor
     shift: Tensor
+    codebook: Tensor
+    kept: Tensor
 
     def __init__(
         self,
@@ -60,13 +62,40 @@ class ExactSum(nn.Module):
         self.input_units = input_units
         self.largest_input = largest_input
         self.shift_first = shift_first
+        self._following = False
+
+    def follow_weight(self, following: bool) -> None:
+        """Whether ``weight`` is trained and the codes follow it; afterwards they stand where it led them.
+
+        The weight then counts in codes: it starts at them, and each code is the nearest of those that were there.
+        Zeros stay.
+        """
+        if following:
+            self.register_buffer("codebook", torch.unique(self.codes), persistent=False)
+            self.register_buffer("kept", (self.codes != 0).to(torch.float32), persistent=False)
+            self.weight.data = self.codes.clone()
+        else:
+            with torch.no_grad():
+                self.codes.copy_(self._nearest() * self.kept)
+        self._following = following
+        self.weight.requires_grad_(following)
+
+    def _nearest(self) -> Tensor:
+        middle = (self.codebook[1:] + self.codebook[:-1]) / 2
+        return self.codebook[torch.bucketize(self.weight, middle)]
 
     def sums(self, x: Tensor) -> Tensor:
         """The integer sums, as float32 (R, O, ...). Rounding changes nothing on a CPU; on a GPU it undoes TF32."""
-        whole = torch.round(x * self.input_units)
+        if self._following:
+            # Straight through to the weight and to the input, which are whole numbers already.
+            codes = (self.weight + (self._nearest() - self.weight).detach()) * self.kept
+            return self._sum(x * self.input_units, codes)
+        return torch.round(self._sum(torch.round(x * self.input_units), self.codes))
+
+    def _sum(self, x: Tensor, codes: Tensor) -> Tensor:
         if (g := self.geometry) is None:
-            return torch.round(functional.linear(whole, self.codes))
-        return torch.round(functional.conv2d(whole, self.codes, None, g.stride, g.padding, g.dilation, g.groups))
+            return functional.linear(x, codes)
+        return functional.conv2d(x, codes, None, g.stride, g.padding, g.dilation, g.groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """The neurons' input currents, or the read-out's outputs."""

@@ -63,6 +63,25 @@ def fire(sums, level, spikes, changes, fire_at, keep_at, after_at, reset):  # ty
 
 
 @njit(nogil=True, cache=True)
+def fire_by_constants(  # type: ignore[no-untyped-def]
+    sums, level, spikes, gain, offset, threshold, leak, leak_bits, step_bits, lowest, highest, soft
+):
+    """As :func:`fire`, by the constants of :class:`dse.integer_inference.fixed_point.FixedPoint`."""
+    whole = step_bits + leak_bits
+    half = (1 << whole) >> 1
+    for n in range(sums.shape[0]):
+        for c in range(sums.shape[1]):
+            current = np.int64(gain[c]) * sums[n, c] + offset[c]
+            potential = leak * (np.int64(level[n, c]) << step_bits) + (current << leak_bits)
+            fired = potential > threshold << leak_bits
+            spikes[n, c] = fired
+            if fired:
+                potential = potential - (threshold << leak_bits) if soft else 0
+            bounded = min(max(potential, lowest << whole), highest << whole)
+            level[n, c] = (bounded + half) >> whole
+
+
+@njit(nogil=True, cache=True)
 def _level(total, changes, thresholds):  # type: ignore[no-untyped-def]
     """How many of the thresholds, which rise, the sum reaches."""
     low, high = 0, thresholds.size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,13 @@ from torch import nn
 
 from dse.integer_inference.chain import Rearrangement, Stage, read_chain
 from dse.integer_inference.exact_sum import ExactSum, Geometry
+from dse.integer_inference.fixed_point import FixedPoint, fixed_point
 from dse.integer_inference.thresholds import ThresholdTable, threshold_table
 from dse.spiking_network import SpikingNetwork
 
 Array = npt.NDArray[Any]
 Totals = npt.NDArray[np.int64]
+Firing: TypeAlias = ThresholdTable | FixedPoint
 #: Is told, for every stage and time step, the spikes before the pool (N, H, W, C) and the levels' numbers stored.
 Observer = Callable[[int, int, Array, Array], None]
 BATCH = 250
@@ -27,16 +29,16 @@ BATCH = 250
 class IntegerStage:
     """One layer in whole numbers.
 
-    ``codes`` is int32 of shape (O, I / groups, height, width), (O, I) for a linear layer; the codes of a channel whose
-    float scale is negative have changed their sign. ``table`` belongs to the neurons and ``pool`` sums their spikes
-    over pool x pool. The read-out has no table: it scores ``(sum << bias_bits) + bias``.
+    ``codes`` is int32 of shape (O, I / groups, height, width), (O, I) for a linear layer; before tables, the codes of a
+    channel whose float scale is negative have changed their sign. ``firing`` is what the neurons do and ``pool`` sums
+    their spikes over pool x pool. The read-out has no neurons: it scores ``(sum << bias_bits) + bias``.
     """
 
     path: str
     before: tuple[Rearrangement, ...]
     codes: npt.NDArray[np.int32]
     geometry: Geometry | None
-    table: ThresholdTable | None
+    firing: Firing | None
     pool: int = 1
     bias: npt.NDArray[np.int32] | None = None
     bias_bits: int = 0
@@ -51,11 +53,14 @@ class IntegerNetwork:
     input_shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, network: nn.Module, input_shape: tuple[int, ...]) -> IntegerNetwork:
-        """Take a network in its exact form (:func:`dse.integer_inference.exact_form.make_exact`) over to integers."""
+    def of(cls, network: nn.Module, input_shape: tuple[int, ...], *, tables: bool = True) -> IntegerNetwork:
+        """Take a network in its exact form (:func:`dse.integer_inference.exact_form.make_exact`) over to integers.
+
+        Neurons fire by threshold tables, or, with ``tables=False`` and rounded constants, by these.
+        """
         stages = read_chain(network)
         assert isinstance(network, SpikingNetwork)
-        return cls(tuple(_integer_stage(stage) for stage in stages), network.time_steps, tuple(input_shape))
+        return cls(tuple(_integer_stage(stage, tables) for stage in stages), network.time_steps, tuple(input_shape))
 
     def scores(self, inputs: Array, observe: Observer | None = None) -> Totals:
         """Integer scores (N, K) of ``inputs`` (N, *input_shape), or (N, T, *input_shape) for event data.
@@ -80,7 +85,7 @@ class IntegerNetwork:
             now = np.ascontiguousarray(now.transpose(0, 2, 3, 1))
         for index, stage in enumerate(self.stages):
             sums = _sums(stage, now)
-            if stage.table is None:
+            if stage.firing is None:
                 outputs = sums.reshape(-1, samples, sums.shape[-1]).astype(np.int64)
                 total: Totals = outputs.sum(axis=0) * (steps if len(outputs) == 1 else 1) << stage.bias_bits
                 return total if stage.bias is None else total + steps * stage.bias.astype(np.int64)
@@ -89,14 +94,19 @@ class IntegerNetwork:
         return np.asarray(counts.sum(axis=0))
 
 
-def _integer_stage(stage: Stage) -> IntegerStage:
+def _integer_stage(stage: Stage, tables: bool) -> IntegerStage:
     layer = stage.layer
     assert isinstance(layer, ExactSum)
     codes = layer.codes.to(torch.int32)
     if stage.neuron is not None:
-        table, flipped = threshold_table(layer, stage.neuron.present_dynamics())
-        codes[torch.from_numpy(flipped)] *= -1
-        return IntegerStage(stage.path, stage.before, codes.numpy(), layer.geometry, table, stage.neuron.pool)
+        dynamics = stage.neuron.present_dynamics()
+        firing: Firing
+        if tables:
+            firing, flipped = threshold_table(layer, dynamics)
+            codes[torch.from_numpy(flipped)] *= -1
+        else:
+            firing = fixed_point(stage.path, layer, dynamics)
+        return IntegerStage(stage.path, stage.before, codes.numpy(), layer.geometry, firing, stage.neuron.pool)
     bias_bits = next(bits for bits in range(32) if bool((layer.shift * 2**bits % 1 == 0).all()))
     bias = (layer.shift * 2**bias_bits).to(torch.int32).expand(len(codes)).numpy()
     return IntegerStage(stage.path, stage.before, codes.numpy(), layer.geometry, None, bias=bias, bias_bits=bias_bits)
@@ -146,17 +156,21 @@ def _fire(
     index: int, stage: IntegerStage, sums: npt.NDArray[np.int32], samples: int, steps: int, observe: Observer | None
 ) -> Array:
     """The stage's spikes over all time steps, summed over its pool, (T * N, H, W, C)."""
-    from dse.integer_inference.kernel import fire
+    from dse.integer_inference.kernel import fire, fire_by_constants
 
-    table, shape = stage.table, sums.shape[1:]
-    assert table is not None
+    firing, shape = stage.firing, sums.shape[1:]
+    assert firing is not None
     per_step = sums.reshape(-1, samples * shape[0] * shape[1], shape[2])
-    level = np.full(per_step.shape[1:], table.start, np.int16)
+    level = np.full(per_step.shape[1:], firing.start, np.int16)
     spikes = np.empty((steps, samples, *shape), np.uint8)
     for step in range(steps):
-        now = per_step[step if len(per_step) > 1 else 0]
-        fired = spikes[step].reshape(level.shape)
-        fire(now, level, fired, table.sums, table.fire, table.keep, table.after, table.reset)
+        now, fired = per_step[step if len(per_step) > 1 else 0], spikes[step].reshape(level.shape)
+        if isinstance(firing, ThresholdTable):
+            fire(now, level, fired, firing.sums, firing.fire, firing.keep, firing.after, firing.reset)
+        else:
+            f = firing
+            rules = (f.threshold, f.leak, f.leak_bits, f.step_bits, f.lowest, f.highest, f.soft)
+            fire_by_constants(now, level, fired, f.gain, f.offset, *rules)
         if observe is not None:
             observe(index, step, spikes[step], level.reshape(spikes[step].shape))
     emitted = spikes.reshape(steps * samples, *shape)

@@ -44,6 +44,10 @@ class ThresholdTable:
     start: int
     values: npt.NDArray[np.float32]
 
+    def stored(self, levels: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+        """The levels as the float network knows them."""
+        return self.values[levels]
+
     @property
     def levels(self) -> int:
         """Number of levels."""

@@ -122,7 +122,7 @@ def test_another_number_in_the_manifest_is_a_difference(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["0", "--format", "onnx"], "unknown export format 'onnx'; known: packed, torch"),
+        (["0", "--format", "onnx"], "unknown export format 'onnx'; known: fixed_point, packed, torch"),
         (["baseline", "--format", "packed"], "layer 'conv1' has float weights"),
         (["9", "--format", "torch"], "9"),
     ],
@@ -145,3 +145,17 @@ def test_a_folder_that_is_no_export_is_never_replaced(
     assert exported(storage, tmp_path, "packed") == 2
     assert "exists and is no export" in capsys.readouterr().err
     assert (tmp_path / "thesis.tex").read_text() == "ours"
+
+
+def test_the_fixed_point_format_needs_two_constants_a_channel_and_is_verified(
+    storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exported(storage, tmp_path / "home", "fixed_point") == 0
+    manifest = json.loads(capsys.readouterr().out)
+    with StudyStore(storage) as store:
+        searched = store.results("small").evaluation(0).value("test")
+    assert searched is not None
+    assert manifest["measured"]["accuracy"] > searched - 0.05
+    assert "threshold tables" not in manifest["bytes"]
+    assert manifest["bytes"]["constants"] <= 2 * 4 * (16 + 32 + 128)
+    assert main(["verify", str(tmp_path / "home")]) == 0

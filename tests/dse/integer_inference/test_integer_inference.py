@@ -19,7 +19,7 @@ from dse.integer_inference import InputCodes, IntegerNetwork, NotExactError, com
 from dse.integer_inference.chain import read_chain
 from dse.integer_inference.exact_sum import ExactSum
 from dse.integer_inference.kernel import add_up
-from dse.integer_inference.thresholds import threshold_table
+from dse.integer_inference.thresholds import ThresholdTable, threshold_table
 from dse.neurons import LIF, MEMBRANE_QUANTIZERS
 from dse.neurons.dynamics import lif_step
 from dse.quantizers import WEIGHT_QUANTIZERS
@@ -149,8 +149,8 @@ def test_a_tie_at_the_threshold_stays_silent_and_a_tie_between_levels_goes_up() 
     body[0].integer_weights.codes.fill_(1)  # type: ignore[union-attr,operator]
     network = SpikingNetwork(body, 1, input_ndim=3)
     make_exact(network, InputCodes(1, 255))
-    table = IntegerNetwork.of(network, (1, 1, 1)).stages[0].table
-    assert table is not None
+    table = IntegerNetwork.of(network, (1, 1, 1)).stages[0].firing
+    assert isinstance(table, ThresholdTable)
     assert table.sums[0, table.fire[table.start]] == 3  # 2 x 0.5 is the threshold itself
     assert table.sums[0, table.keep[table.start]].tolist() == [0, 1]  # 0.5 is stored as 1
 
