@@ -18,11 +18,14 @@ from tests.dse.search.synthetic import make_study
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
+import signal
 import sys
 from dse.search.run import run_study
 from tests.dse.search import synthetic
 
 if __name__ == "__main__":
+    # As in a terminal: a test runner in the background of a shell hands down an ignored SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     study = synthetic.make_study(trials=12, sampler="tpe", workers=int(sys.argv[2]), seeds_on_front=1)
     run_study(study, sys.argv[1], evaluate=synthetic.evaluate_slowly, baseline=synthetic.baseline,
               trace_study=synthetic.trace_study)
