@@ -121,9 +121,7 @@ def _trained(job: Job, started: float) -> Evaluation:
     if job.stopping is not None and 0 < len(curve) < job.study.training.epochs:
         return job.stopping.stopped(job.trial, job.seed, job.configuration, curve, time.perf_counter() - started)
     samples, _ = _split(job.study, job.data_root, realised.time_steps)
-    with suppress(NotExactError):
-        # What is measured is what integer hardware does, wherever integers alone can do it.
-        make_exact(network, InputCodes.of(samples))
+    _exact_where_possible(network, samples)
     evaluation = _measured(job, network, realised, started)
     # A curve ends with the accuracy that the finished network is measured to have.
     curve[-1:] = [evaluation.value("validation") or 0.0] if curve else []
@@ -164,6 +162,12 @@ def trained_network(
     realised = settle(network, workload, configuration, method)
     told = [Measurement("training", name, job.seed, value) for name, value in method.metrics().items()]
     return network, realised, (*pruned, *told)
+
+
+def _exact_where_possible(network: nn.Module, samples: Samples) -> None:
+    """What is measured is what integer hardware does, wherever integers alone can do it."""
+    with suppress(NotExactError):
+        make_exact(network, InputCodes.of(samples))
 
 
 def _hard_pruned(job: Job, network: nn.Module) -> Iterator[Measurement]:
@@ -207,8 +211,7 @@ def network_of(
         network, realised, _ = trained_network(Job.of(study, evaluation, data_root=data_root))
     _, validation = _split(study, data_root, realised.time_steps)
     measured = copy.deepcopy(network)
-    with suppress(NotExactError):
-        make_exact(measured, InputCodes.of(validation))
+    _exact_where_possible(measured, validation)
     metrics = TASKS[study.task.kind].metrics(predict(measured, validation), validation.targets)
     return network, realised, metrics.get("accuracy")
 
@@ -216,11 +219,13 @@ def network_of(
 def training_of(study: Study, data_root: str | None, time_steps: int) -> tuple[Samples, Schedule, TrainingLoss]:
     """What a trial of a study is trained on, how long and how fast, and towards what."""
     training, _ = _split(study, data_root, time_steps)
-    options = study.training
-    schedule = Schedule(
-        options.epochs, options.batch_size, options.learning_rate, options.weight_decay, options.samples_per_epoch
-    )
+    schedule = _schedule(study, study.training.epochs, study.training.learning_rate)
     return training, schedule, _loss(study)
+
+
+def _schedule(study: Study, epochs: int, learning_rate: float) -> Schedule:
+    options = study.training
+    return Schedule(epochs, options.batch_size, learning_rate, options.weight_decay, options.samples_per_epoch)
 
 
 def data_of(study: Study, data_root: str | None, time_steps: int) -> Dataset:
@@ -266,14 +271,7 @@ def _float_network(study: Study, data_root: str | None) -> nn.Module:
     key = baseline_key(study, _dataset(study.task, data_root, steps).fingerprint, steps)
     if load_state(network, key):
         return network
-    options = study.training
-    schedule = Schedule(
-        options.baseline_epochs,
-        options.batch_size,
-        options.baseline_learning_rate,
-        options.weight_decay,
-        options.samples_per_epoch,
-    )
+    schedule = _schedule(study, study.training.baseline_epochs, study.training.baseline_learning_rate)
     training, _ = _split(study, data_root, steps)
     train(network, training, schedule, loss=_loss(study), seed=study.seed)
     save_state(network, key)

@@ -13,8 +13,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from cost_models import Configuration, InputError, unknown_name
 from dse.pruning.coarse_gradients import COARSE_GRADIENTS
 from dse.pruning.learned_mask import RULES, UNITS, LearnedMask, NeuronMask, indicator
+from dse.pruning.masked import MaskedPruning
 from dse.pruning.masks import LayerMasks
-from dse.pruning.method import LayerWeight, Progress, PruningMethod
+from dse.pruning.method import LayerWeight, Progress
 from dse.pruning.schedule import Ramp, cubic_ratio
 from dse.pruning.selection import removed_count, smallest
 
@@ -24,7 +25,7 @@ STARTS = ("noise", "magnitude")
 START_MEAN, START_DEVIATION, START_RANGE = 0.2, 0.1, (0.1, 0.3)
 
 
-class AutoPrune(PruningMethod):
+class AutoPrune(MaskedPruning):
     """Keeps a unit while its auxiliary parameter m is positive; m follows a coarse gradient of the loss and a push.
 
     A removed weight keeps its value and gets no gradient, while its m still does: it can come back as it was
@@ -120,15 +121,6 @@ class AutoPrune(PruningMethod):
             self._freeze()
         for own in self._of_neurons:
             own.make_plain()
-
-    @property
-    def masks_final(self) -> bool:
-        """Whether the masks are frozen."""
-        return self._masks.frozen
-
-    def removed(self) -> dict[str, int]:
-        """How many weights of each layer are removed, by name."""
-        return self._masks.removed()
 
     def metrics(self) -> dict[str, float]:
         """Recoverability: the share of the weights once removed that came back."""

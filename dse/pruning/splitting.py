@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from cost_models import Configuration, InputError
-from dse.pruning.masks import LayerMasks
-from dse.pruning.method import LayerWeight, Progress, PruningMethod
+from dse.pruning.masked import MaskedPruning
+from dse.pruning.method import LayerWeight, Progress
 from dse.pruning.schedule import Ramp
 from dse.pruning.selection import removed_count, smallest
 
@@ -36,7 +36,7 @@ def quadratic_penalty(weights: Mapping[str, Tensor], targets: Mapping[str, Tenso
     return 0.5 * rho * torch.stack([(weights[name] - target).square().sum() for name, target in targets.items()]).sum()
 
 
-class SplitPruning(PruningMethod):
+class SplitPruning(MaskedPruning):
     """The common course: split training for the share ``splitting`` of the training, hard pruning, masked retraining.
 
     ``updates`` is the number of projections and multiplier updates, evenly spaced; the last one is the hard pruning by
@@ -53,7 +53,7 @@ class SplitPruning(PruningMethod):
 
     def attach(self, network: nn.Module, layers: Mapping[str, LayerWeight], configuration: Configuration) -> None:
         """Put a mask of ones onto every layer that loses weights; their sparse copies start as the projections."""
-        self._masks = LayerMasks(layers, configuration)
+        super().attach(network, layers, configuration)
         self._start_split()
 
     def penalty(self) -> Tensor | None:
@@ -78,15 +78,6 @@ class SplitPruning(PruningMethod):
         """Prune hard if the training ended before the splitting did."""
         if not self._masks.frozen:
             self._prune_hard()
-
-    def removed(self) -> dict[str, int]:
-        """How many weights of each layer are masked, by name."""
-        return self._masks.removed()
-
-    @property
-    def masks_final(self) -> bool:
-        """Whether the weights have been pruned hard."""
-        return self._masks.frozen
 
     @abstractmethod
     def _iterate(self, share: float) -> None:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from cost_models import Configuration, InputError, unknown_name
-from dse.pruning.masks import LayerMasks
-from dse.pruning.method import LayerWeight, Progress, PruningMethod
-from dse.pruning.schedule import Ramp, cubic_ratio
+from dse.pruning.masked import RampedPruning
+from dse.pruning.method import LayerWeight, Progress
 
 #: From a weight w, the task loss's gradient g (without decay) and the decay's coefficient eps to the score of each.
 Score = Callable[[Tensor, Tensor, float], Tensor]
@@ -38,7 +37,7 @@ def decay_twice(weight: Tensor, gradient: Tensor, decay: float) -> Tensor:
 SCORES: dict[str, Score] = {"undecayed": undecayed, "with_decay": with_decay, "decay_twice": decay_twice}
 
 
-class UndecayedPruning(PruningMethod):
+class UndecayedPruning(RampedPruning):
     """Removes the weights of smallest |w g| of each layer, g being the mean gradient of the task loss.
 
     One-shot as in the paper by default: after the share ``ramp`` of the training, over whose steps g is averaged, the
@@ -55,15 +54,15 @@ class UndecayedPruning(PruningMethod):
     def __init__(self, ramp: float = 0.2, updates: int = 1, score: str = "undecayed") -> None:
         if score not in SCORES:
             raise InputError("method.undecayed: " + unknown_name("score", str(score), tuple(SCORES)))
+        super().__init__("method.undecayed", ramp, updates)
         self._score = SCORES[score]
-        self._ramp = Ramp("method.undecayed", ramp, updates)
         self._gradients: dict[str, Tensor] = {}
         self._steps = 0
         self._decay = 0.0
 
     def attach(self, network: nn.Module, layers: Mapping[str, LayerWeight], configuration: Configuration) -> None:
         """Put a mask of ones onto every layer that loses weights."""
-        self._masks = LayerMasks(layers, configuration)
+        super().attach(network, layers, configuration)
         self._gradients = {
             name: torch.zeros_like(self._masks.layers[name].trained.detach()) for name in self._masks.pruned
         }
@@ -78,28 +77,10 @@ class UndecayedPruning(PruningMethod):
             gradient = self._masks.layers[name].trained.grad
             if gradient is not None:
                 total.add_(gradient)
-        if (reached := self._ramp.advance(progress.share)) is not None:
-            self._choose(reached)
-
-    def settle(self) -> None:
-        """Remove what is left to remove if the training ended before the ramp did."""
-        if not self._masks.frozen:
-            self._choose(1.0)
-
-    @property
-    def masks_final(self) -> bool:
-        """Whether the ramp is over."""
-        return self._masks.frozen
-
-    def removed(self) -> dict[str, int]:
-        """How many weights of each layer are masked, by name."""
-        return self._masks.removed()
+        super().update(progress)
 
     def _choose(self, share_of_ramp: float) -> None:
-        ratios = {name: cubic_ratio(ratio, share_of_ramp, 1.0) for name, ratio in self._masks.ratios.items()}
-        self._masks.remove_smallest(self._scores, ratios)
-        if share_of_ramp == 1.0:
-            self._masks.freeze()
+        super()._choose(share_of_ramp)
         self._steps = 0
         for total in self._gradients.values():
             total.zero_()
