@@ -92,7 +92,8 @@ def train(
 
     The seed decides the order of the samples and whatever the network itself draws; ``epoch_end`` may look at the
     network and draw what it likes without changing that. So may ``when_pruned``, which is called once, where the method
-    has just made its masks final and the network will be trained on with them. Raises :class:`TrainingDiverged` as soon
+    has just made its masks final (before the first step, if they were final from the start) and the network will be
+    trained on with them. Raises :class:`TrainingDiverged` as soon
     as the loss is not a finite number.
     """
     parameters = _parameters(network, method)
@@ -101,6 +102,8 @@ def train(
     batches = _batches_per_epoch(len(samples), schedule)
     steps = schedule.epochs * batches
     device = parameters[0].device
+    if when_pruned is not None and method is not None and method.masks_final:
+        _look(when_pruned)
     network.train()
     with seeded(seed):
         for step in range(steps):
@@ -131,9 +134,13 @@ def _update(
     before = method.masks_final
     method.update(progress)
     if when_pruned is not None and method.masks_final and not before and progress.step + 1 < progress.steps:
-        with torch.random.fork_rng(devices=[]):
-            when_pruned()
+        _look(when_pruned)
         network.train()
+
+
+def _look(when_pruned: Callable[[], None]) -> None:
+    with torch.random.fork_rng(devices=[]):
+        when_pruned()
 
 
 def _ends(epoch_end: EpochEnd, epoch: int) -> bool:
