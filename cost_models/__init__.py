@@ -13,7 +13,7 @@ from cost_models.break_even import (
     spiking_break_even,
     storage_break_even,
 )
-from cost_models.channel_removal import live_input_shares
+from cost_models.channel_removal import in_whole_channels, live_input_shares, to_whole_channels
 from cost_models.configuration import Configuration, LayerBudget
 from cost_models.configuration_batch import ConfigurationBatch, CostArrays
 from cost_models.conventions import Conventions
@@ -57,6 +57,7 @@ __all__ = [
     "estimate_reports",
     "format_quantity",
     "hardware_names",
+    "in_whole_channels",
     "live_input_shares",
     "load_hardware",
     "losing",
@@ -70,5 +71,6 @@ __all__ = [
     "spiking_break_even",
     "storage_break_even",
     "stored_bits",
+    "to_whole_channels",
     "unknown_name",
 ]

@@ -148,7 +148,8 @@ def _restored(study: Study, evaluation: Evaluation) -> list[str]:
     for budget in evaluation.asked.budgets:
         choices = study.space.for_layer(budget.layer)["pruning_ratio"].values
         proposed = evaluation.choices.get(f"{budget.layer}/pruning_ratio", choices[0])
-        if proposed > 0.0 and budget.pruning_ratio == 0.0:
+        # A ratio below half a channel is 0 as well, but nothing was restored there.
+        if proposed > 0.0 and budget.pruning_ratio == 0.0 and budget.granularity == "weight":
             found.append(budget.layer)
     return found
 

@@ -26,10 +26,11 @@ class SpatialChannelPruning(PruningMethod):
     """Removes output channels of a layer, or leaves out outputs that are not worth computing.
 
     ``level`` "static" (S): the layer loses its least important channels for good, chosen once at the start; the ratio
-    is met to the nearest whole channel. "predictor" (B): a small predictor chooses channels for each sample and time
-    step, trained towards the channels that hold a share ``mass`` of the response. "gate" (C): a cheap gate chooses 2x2
-    blocks of each channel of a convolution. B and C leave weights and membranes; the ratio asked for is the share of
-    outputs that is not computed, met by a threshold and measured (:mod:`dse.pruning.output_gates`).
+    is met to the nearest whole channel, and a search proposes no others. "predictor" (B): a small predictor chooses
+    channels for each sample and time step, trained towards the channels that hold a share ``mass`` of the response.
+    "gate" (C): a cheap gate chooses 2x2 blocks of each channel of a convolution. B and C leave weights and membranes;
+    the ratio asked for is the share of outputs that is not computed, met by a threshold and measured
+    (:mod:`dse.pruning.output_gates`).
 
     ``membrane_mask`` (A) "skip" or "hold" leaves out the currents of neurons whose stored membrane is negative
     (:class:`dse.neurons.LIFDynamics`), which costs nothing to know. No ratio asks for it; what it saves is measured. It
@@ -125,6 +126,11 @@ class SpatialChannelPruning(PruningMethod):
         weight.module.register_forward_pre_hook(partial(_hand_over, gate))
         body.set_submodule(norm, GatedNorm(layer.name, modules[norm], gate))
         self._gates[layer.name] = gate
+
+    @property
+    def masks_final(self) -> bool:
+        """Whether channels are chosen for good: from the start at the static level, never by gates."""
+        return self.level == "static"
 
     def penalty(self) -> Tensor | None:
         """What the predictors learn from: their mean cross-entropy to the channels that matter."""

@@ -18,8 +18,10 @@ from cost_models import (
     Layer,
     LayerBudget,
     Workload,
+    in_whole_channels,
     restore_to_dense,
     restored,
+    to_whole_channels,
 )
 from studies import DesignSpace
 from studies.design_space import Identity
@@ -86,7 +88,8 @@ class SearchSpace:
     """The design space of one network: a parameter for each layer's budget fields, for the time steps and the method.
 
     An index row holds, for each *free* parameter in order, the index of its chosen value. ``granularity`` tells for the
-    values of the method's parameters what the pruning method removes as a unit; proposals are priced as such. With
+    values of the method's parameters what the pruning method removes as a unit; proposals are priced as such, and where
+    units are channels each ratio is the nearest that whole channels give, so that it is met exactly. With
     ``restores_on`` a layer that is pruned and yet slower or larger than dense on that hardware is proposed unpruned.
     """
 
@@ -167,6 +170,8 @@ class SearchSpace:
             for layer in self.workload.compressible
         )
         configuration = Configuration(budgets, int(value[TIME_STEPS]))
+        if granularity == "channel":
+            configuration = to_whole_channels(self.workload, configuration)
         return restore_to_dense(self.workload, configuration, self.restores_on) if self.restores_on else configuration
 
     def batch(self, rows: Indices, only: tuple[Layer, ...] | None = None) -> ConfigurationBatch:
@@ -189,10 +194,9 @@ class SearchSpace:
         batch = ConfigurationBatch(
             **columns, time_steps=steps, channel=of_unit.get("channel"), output=of_unit.get("output")
         )
-        if self.restores_on is None:
-            return batch
-        own = tuple(self.workload[name] for name in layers)
-        return restored(replace(self.workload, layers=own), batch, self.restores_on)
+        own = replace(self.workload, layers=tuple(self.workload[name] for name in layers))
+        batch = in_whole_channels(own, batch)
+        return restored(own, batch, self.restores_on) if self.restores_on else batch
 
     def _of_method(self, row: Indices) -> dict[str, OptionValue]:
         """The values of the free parameters of the method at one index row."""

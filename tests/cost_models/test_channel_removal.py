@@ -22,6 +22,7 @@ from cost_models import (
     hardware_names,
     live_input_shares,
     load_hardware,
+    to_whole_channels,
 )
 from dse.neurons import LIF
 from dse.spiking_network import SpikingNetwork
@@ -168,6 +169,31 @@ def spiking_workload() -> Workload:
     if not _WORKLOADS:
         _WORKLOADS["small"] = spiking(16, 32, 64)
     return _WORKLOADS["small"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 0.999), st.booleans()), min_size=4, max_size=4))
+def test_in_whole_channels_a_configuration_costs_the_same_and_asks_for_what_is_possible(
+    drawn: list[tuple[float, bool]],
+) -> None:
+    workload = spiking_workload()
+    configuration = Configuration(
+        tuple(
+            LayerBudget(layer.name, ratio, 4, 2 if layer.neurons else None, "channel" if channel else "weight")
+            for layer, (ratio, channel) in zip(workload.compressible, drawn, strict=True)
+        ),
+        2,
+    )
+    whole = to_whole_channels(workload, configuration)
+    assert estimate(workload, whole, HARDWARE).total == estimate(workload, configuration, HARDWARE).total
+    assert to_whole_channels(workload, whole) == whole
+    for layer, before, after in zip(workload.compressible, configuration.budgets, whole.budgets, strict=True):
+        if before.granularity == "weight":
+            assert after == before
+        else:
+            assert (after.pruning_ratio * layer.channels).is_integer()
+            assert after.pruning_ratio < 1.0
+            assert abs(after.pruning_ratio - before.pruning_ratio) <= (0.5 if before.pruning_ratio < 0.9 else 1.0) / 10
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -26,6 +28,7 @@ from dse.pruning import PRUNING_METHODS, SpatialChannelPruning
 from dse.pruning.output_gates import BlockGate, ChannelPredictor, GatedNorm, target_channels
 from dse.pruning.static_channels import Surroundings, channel_scores
 from dse.quantizers import WEIGHT_QUANTIZERS
+from dse.search.suggest import SearchSpace
 from dse.spiking_network import SpikingNetwork
 from dse.tasks import TRAINING_LOSSES
 from dse.trace import trace
@@ -37,6 +40,7 @@ from studies.study import Method, Task, Training
 SHAPE, STEPS = (1, 8, 8), 3
 RATIOS = {"conv1": 0.5, "conv2": 0.4, "fc1": 0.25}
 HARDWARE = load_hardware("edge_asic_45nm")
+ALL_CLASSES = LayerChoices(pruning_ratio=Choices((0.0,)))
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,17 @@ class TestStatic:
         removed = {name: realised[name].pruning_ratio * workload[name].channels for name in RATIOS}
         assert removed == {"conv1": 8.0, "conv2": 13.0, "fc1": 32.0}
         assert {budget.granularity for budget in realised.budgets} == {"channel"}
+
+    def test_what_a_search_proposes_is_what_the_network_becomes_to_the_last_digit(self) -> None:
+        network, workload = untrained()
+        ratios = Choices.from_range(0.0, 0.95, 0.05)
+        design = DesignSpace(ratios, Choices((4,)), Choices((1.58,)), Choices((STEPS,)), {"fc2": ALL_CLASSES})
+        space = SearchSpace.of(design, workload, lambda choices: "channel")
+        for row in space.random_rows(12, np.random.default_rng(0)):
+            proposed, compressed = space.configuration_at(row), copy.deepcopy(network)
+            method = SpatialChannelPruning()
+            compress(compressed, workload, proposed, method, WEIGHT_QUANTIZERS["uniform"]())
+            assert settle(compressed, workload, proposed, method) == proposed
 
     def test_the_network_without_the_silenced_channels_gives_the_same_outputs(self, digits: Samples) -> None:
         network, workload, _ = trained(SpatialChannelPruning(), RATIOS, digits)

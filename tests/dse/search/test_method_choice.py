@@ -61,6 +61,11 @@ def test_a_proposal_is_priced_by_what_its_own_method_removes() -> None:
     expected = ConfigurationBatch.of(WORKLOAD, configurations)
     assert {budget.granularity for one in configurations for budget in one.budgets} == {"weight", "channel"}
     np.testing.assert_array_equal(space.batch(rows).channel, expected.channel)
+    np.testing.assert_array_equal(space.batch(rows).pruning_ratio, expected.pruning_ratio)
+    for budget, channels in ((one["conv1"], 8) for one in configurations):
+        proposed = [0.0, 2 / 8, 5 / 8, 7 / 8] if budget.granularity == "channel" else [0.0, 0.3, 0.6, 0.9]
+        assert budget.pruning_ratio in proposed
+        assert channels == WORKLOAD["conv1"].channels
 
 
 def test_every_trial_is_evaluated_with_the_method_that_it_chose(run: Run) -> None:
