@@ -12,11 +12,12 @@ from cost_models import InputError, Registry
 from dse.networks.classic import CLASSIC_NETWORKS
 from dse.networks.network import NetworkEntry, NeuronFactory
 from dse.networks.spiking import SPIKING_NETWORKS
+from dse.networks.vgg import VGG_LIKE
 from dse.neurons import LIF, spiking_neurons
 from dse.references import is_reference, load_reference
 from dse.spiking_network import SpikingNetwork
 
-NETWORKS: Registry[NetworkEntry] = Registry("network", {**SPIKING_NETWORKS, **CLASSIC_NETWORKS})
+NETWORKS: Registry[NetworkEntry] = Registry("network", {**SPIKING_NETWORKS, **CLASSIC_NETWORKS, "vgg_like": VGG_LIKE})
 
 __all__ = ["NETWORKS", "NetworkEntry", "NeuronFactory", "build_network"]
 

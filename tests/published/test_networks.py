@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cost_models import Workload, load_hardware
 from cost_models.configuration import Configuration
 from cost_models.estimate import estimate
+from dse.networks import NETWORKS, build_network
 from dse.trace import trace
 from tests.published import reference_networks as networks
 
@@ -53,6 +54,20 @@ def test_parameters_and_macs_are_the_published_ones(name: str) -> None:
     workload = traced(build, shape)
     assert (parameters(workload), macs(workload)) == (expected_parameters, expected_macs)
     assert workload.unpriced == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "count"),
+    [
+        ("lenet_300_100", 266_200, 266_200),
+        ("lenet5_caffe", 430_500, 2_293_000),
+        ("vgg_like", 14_977_728, 313_463_808),
+    ],
+)
+def test_built_in_networks_have_the_published_weights_and_macs(name: str, weights: int, count: int) -> None:
+    shape = NETWORKS[name].input_shape
+    workload = traced(lambda: build_network(name, shape), shape)
+    assert (sum(layer.weights for layer in workload.compressible), macs(workload)) == (weights, count)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

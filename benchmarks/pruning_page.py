@@ -1,0 +1,184 @@
+"""docs/results/pruning.md from the stored trainings."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pruning_cases import CASES, PAIRED_METHODS, PAIRED_RATIOS, TASKS, Case, paired_case
+from scipy import stats
+
+from studies import RecallDistortion
+from studies.evaluation import HARD_PRUNED
+from studies.recall import distortion
+
+#: A column for each layer up to so many layers.
+WIDEST = 5
+
+
+def rows_of(case: Case, results: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [results[case.key(seed)] for seed in range(case.seeds) if case.key(seed) in results]
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Mean and standard deviation of the sample."""
+    if not values:
+        return ""
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def counts(values: Iterable[float]) -> str:
+    """A count over the seeds: one number where all are equal, else the mean."""
+    listed = list(values)
+    return f"{listed[0]:,.0f}" if len(set(listed)) == 1 else f"~{statistics.fmean(listed):,.0f}"
+
+
+def weight_data(case: Case, rows: Sequence[Mapping[str, Any]], total: int) -> str:
+    """Of a quantised row: bits of kept weights alone, as ADMM-NN counts, and the cost model's bytes with the index."""
+    if not case.target.weight_bits:
+        return ""
+    bits = [sum(row["kept"][layer] * width for layer, width in case.target.weight_bits.items()) for row in rows]
+    whole = [row["weight_bytes"] + row["index_bytes"] for row in rows]
+    alone, stored_bytes = statistics.fmean(bits) / 8, statistics.fmean(whole)
+    return (
+        f"{alone:,.1f} B, {4 * total / alone:,.0f}x; with index {stored_bytes:,.0f} B, {4 * total / stored_bytes:,.0f}x"
+    )
+
+
+def table(task_name: str, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    task = TASKS[task_name]
+    layers = list(task.weights) if len(task.weights) <= WIDEST else []
+    total = sum(task.weights.values())
+    head = ["method", "target", "ratio", "test accuracy", "loss in points", "at hard pruning", *layers, "weight data"]
+    head += ["came back", "seeds", "epochs"]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for source, ratio, kept in task.published:
+        lines.append(f"| *{source}* | {ratio} | {ratio} | | | | {' | '.join(kept)} | | | | |")
+    for case in CASES:
+        rows = rows_of(case, results) if case.task == task_name else []
+        if not rows:
+            continue
+        accuracy = [100.0 * row["pruned"]["test"]["accuracy"] for row in rows]
+        loss = [100.0 * row["dense"]["test"]["accuracy"] - value for row, value in zip(rows, accuracy, strict=True)]
+        hard = [100.0 * row["pruned"]["test"][HARD_PRUNED] for row in rows if HARD_PRUNED in row["pruned"]["test"]]
+        back = [100.0 * row["told"]["recovered_share"] for row in rows if "recovered_share" in row["told"]]
+        cells = [
+            " ".join(filter(None, (case.pruning, case.label))),
+            case.target.name,
+            f"{total / statistics.fmean(sum(row['kept'].values()) for row in rows):.0f}x",
+            spread(accuracy),
+            spread(loss),
+            spread(hard),
+            *(counts(row["kept"][layer] for row in rows) for layer in layers),
+            weight_data(case, rows, total),
+            f"{statistics.fmean(back):.1f} %" if back else "",
+            str(len(rows)),
+            str(case.epochs),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def distortions(case: Case, results: Mapping[str, Mapping[str, Any]]) -> dict[int, RecallDistortion]:
+    """What each training did to the classes, on the test split, by seed."""
+    found = {}
+    for row in rows_of(case, results):
+        sides = []
+        for side in ("dense", "pruned"):
+            metrics = row[side]["test"]
+            recalls = {name.removeprefix("recall/"): v for name, v in metrics.items() if name.startswith("recall/")}
+            sides += [recalls, metrics["accuracy"]]
+        one = distortion(*sides)
+        if one is not None and one.intensification is not None:
+            found[row["seed"]] = one
+    return found
+
+
+def intensification_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Undecayed beside magnitude pruning at the same ratio and schedule, paired by seed."""
+    head = ["ratio", "method", "test accuracy", "intensification", "r²", "largest loss of a class", "models"]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    verdicts = []
+    for ratio in PAIRED_RATIOS:
+        slopes = {}
+        for method in PAIRED_METHODS:
+            case = paired_case(ratio, method)
+            found = distortions(case, results)
+            if not found:
+                continue
+            slopes[method] = {seed: float(one.intensification or 0.0) for seed, one in found.items()}
+            cells = [
+                f"{ratio}x",
+                method,
+                spread([100.0 * one.accuracy_after for one in found.values()]),
+                spread(list(slopes[method].values()), 3),
+                f"{statistics.fmean(one.fit or 0.0 for one in found.values()):.2f}",
+                spread([100.0 * one.worst.loss for one in found.values()], 1),
+                str(len(found)),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        if len(slopes) == 2:
+            first, second = (slopes[method] for method in PAIRED_METHODS)
+            both = sorted(first.keys() & second.keys())
+            apart = [second[seed] - first[seed] for seed in both]
+            if len(apart) > 1:
+                p = stats.ttest_rel([second[seed] for seed in both], [first[seed] for seed in both]).pvalue
+                verdicts.append(
+                    f"- {ratio}x: undecayed minus magnitude {spread(apart, 3)} over {len(apart)} models, lower in "
+                    f"{sum(one < 0 for one in apart)} of them (paired t-test, two-sided p = {p:.3f})."
+                )
+    return [*lines, "", *verdicts]
+
+
+def page(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The whole page from the stored lines."""
+    lines = [
+        "# Pruning methods on the papers' networks",
+        "",
+        "Made by `python benchmarks/pruning_table.py --data-root DIR`; a line of `benchmarks/results/pruning/` is one",
+        "training. Test accuracies in percent, mean ± standard deviation over the seeds; each seed has its own dense",
+        "float network, and the loss is against that one. Rows in italics are published. *came back*: of the weights",
+        "that were removed at some time in the training, the share that was there at its end. *at hard pruning*: test",
+        "accuracy when the masks have just become final, before any training with them. *weight data*: kept weights x",
+        "bits against 32 bits each, as ADMM-NN counts; then with the constants and indices of our cost model.",
+    ]
+    for name, task in TASKS.items():
+        own = table(name, results)
+        trained = [row for case in CASES if case.task == name for row in rows_of(case, results)]
+        if not trained:
+            continue
+        dense = {row["seed"]: 100.0 * row["dense"]["test"]["accuracy"] for row in trained}
+        part = task.training["samples_per_epoch"]
+        epoch = f"{part:,} of the training images, drawn anew each time" if part else "all training images"
+        lines += [
+            "",
+            f"## {task.network.rpartition(':')[2]} on {task.dataset}: {sum(task.weights.values()):,} weights",
+            "",
+            f"Dense float network: {spread(list(dense.values()))} after {task.training['baseline_epochs']} epochs.",
+            f"An epoch is {epoch}; batches of {task.training['batch_size']}, Adam, cosine.",
+            "",
+            *own,
+        ]
+        if name == "fashion300":
+            lines += [
+                "",
+                "### Which classes pay: undecayed against magnitude pruning",
+                "",
+                "Intensification is the slope, without intercept, of the normalised recall balances after pruning on",
+                "those before (Good et al., NeurIPS 2022); above 1 the gaps between classes widened. Both methods cut",
+                "the same dense network of a seed once, after a fifth of the training, and train on under the mask.",
+                "",
+                *intensification_table(results),
+            ]
+    missing = [
+        f"- {case.name}: {left} of {case.seeds} seeds" for case in CASES if (left := trainings_left(case, results))
+    ]
+    if missing:
+        lines += ["", "## Not trained yet", "", "The command above goes on with these:", "", *missing]
+    return "\n".join(lines) + "\n"
+
+
+def trainings_left(case: Case, results: Mapping[str, Mapping[str, Any]]) -> int:
+    return case.seeds - len(rows_of(case, results))
