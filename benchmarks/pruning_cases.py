@@ -101,6 +101,7 @@ NARROW_VGG = {
     "fc2": 128 * 10,
 }
 # A fresh random subset of the training images in each epoch, so that most of them are seen over the epochs.
+LONG = 24
 SHORT = {"baseline_epochs": 8, "samples_per_epoch": 10_000, "validation_fraction": 1 / 12, "batch_size": 100}
 LONGER = {**SHORT, "samples_per_epoch": 20_000}
 DECAYED = {**LONGER, "weight_decay": 5e-4}
@@ -161,6 +162,11 @@ def uniform(task: str, ratio: int) -> Target:
     return Target(f"{ratio}x", {layer: round(count / ratio) for layer, count in TASKS[task].weights.items()})
 
 
+def trained_on(task: str, epochs: int = 12, seeds: int = 3) -> Case:
+    """The dense network itself, trained for as many further epochs as the pruned ones."""
+    return Case(task, Target("dense", TASKS[task].weights), "none", epochs=epochs, seeds=seeds)
+
+
 #: Which classes pay: both methods one-shot after a fifth of the training, at the same ratio in each layer.
 ONE_SHOT = {"ramp": 0.2, "updates": 1}
 PAIRED_RATIOS, PAIRED_METHODS = (10, 20, 50), ("magnitude", "undecayed")
@@ -173,6 +179,9 @@ def paired_case(ratio: int, method: str) -> Case:
 
 #: The rows of the page: one line each. A new method is a few more lines.
 CASES: tuple[Case, ...] = (
+    trained_on("lenet300"),
+    trained_on("lenet5", LONG),
+    trained_on("cifar10", seeds=2),
     Case("lenet300", LENET_300_12, "magnitude"),
     Case("lenet300", LENET_300_12, "autoprune"),
     Case("lenet300", LENET_300_12, "undecayed", "gradual", {"ramp": 0.6, "updates": 40}),

@@ -6,13 +6,15 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pruning_cases import CASES, PAIRED_METHODS, PAIRED_RATIOS, TASKS, Case, paired_case
+from pruning_cases import CASES, PAIRED_METHODS, PAIRED_RATIOS, TASKS, Case, paired_case, trained_on
 from scipy import stats
 
 from studies import RecallDistortion
 from studies.evaluation import HARD_PRUNED
 from studies.recall import distortion
 
+#: Points of loss on Caffe LeNet-5 that are wanted at most, by the name of the case.
+AMBITIONS = {"lenet5 85x admm": 0.3, "lenet5 167x and 2-5 bits admm": 0.5, "lenet5 310x autoprune": 0.5}
 #: A column for each layer up to so many layers.
 WIDEST = 5
 
@@ -51,16 +53,33 @@ def table(task_name: str, results: Mapping[str, Mapping[str, Any]]) -> list[str]
     task = TASKS[task_name]
     layers = list(task.weights) if len(task.weights) <= WIDEST else []
     total = sum(task.weights.values())
-    head = ["method", "target", "ratio", "test accuracy", "loss in points", "at hard pruning", *layers, "weight data"]
+    head = [
+        "method",
+        "target",
+        "ratio",
+        "test accuracy",
+        "loss",
+        "loss, trained on",
+        "at hard pruning",
+        *layers,
+        "weight data",
+    ]
     head += ["came back", "seeds", "epochs"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for source, ratio, kept in task.published:
-        lines.append(f"| *{source}* | {ratio} | {ratio} | | | | {' | '.join(kept)} | | | | |")
+        lines.append(f"| *{source}* | {ratio} | {ratio} | | | | | {' | '.join(kept)} | | | | |")
     for case in CASES:
         rows = rows_of(case, results) if case.task == task_name else []
         if not rows:
             continue
         accuracy = [100.0 * row["pruned"]["test"]["accuracy"] for row in rows]
+        further = rows_of(trained_on(task_name, case.epochs), results)
+        reference = {row["seed"]: 100.0 * row["pruned"]["test"]["accuracy"] for row in further}
+        behind = [
+            reference[row["seed"]] - value
+            for row, value in zip(rows, accuracy, strict=True)
+            if row["seed"] in reference
+        ]
         loss = [100.0 * row["dense"]["test"]["accuracy"] - value for row, value in zip(rows, accuracy, strict=True)]
         hard = [100.0 * row["pruned"]["test"][HARD_PRUNED] for row in rows if HARD_PRUNED in row["pruned"]["test"]]
         back = [100.0 * row["told"]["recovered_share"] for row in rows if "recovered_share" in row["told"]]
@@ -70,6 +89,7 @@ def table(task_name: str, results: Mapping[str, Mapping[str, Any]]) -> list[str]
             f"{total / statistics.fmean(sum(row['kept'].values()) for row in rows):.0f}x",
             spread(accuracy),
             spread(loss),
+            spread(behind) if case.pruning != "none" else "",
             spread(hard),
             *(counts(row["kept"][layer] for row in rows) for layer in layers),
             weight_data(case, rows, total),
@@ -132,6 +152,39 @@ def intensification_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]
     return [*lines, "", *verdicts]
 
 
+def measured(name: str, results: Mapping[str, Mapping[str, Any]], side: str = "accuracy") -> dict[int, float]:
+    """The test accuracy in percent of a case by seed, at its end or (``HARD_PRUNED``) when its masks became final."""
+    rows = [row for case in CASES if case.name == name for row in rows_of(case, results)]
+    return {row["seed"]: 100.0 * row["pruned"]["test"][side] for row in rows if side in row["pruned"]["test"]}
+
+
+def ambitions(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What was wanted, each with what was measured."""
+    lines = []
+    dense = {
+        row["seed"]: 100.0 * row["dense"]["test"]["accuracy"]
+        for case in CASES
+        if case.task == "lenet5"
+        for row in rows_of(case, results)
+    }
+    for name, wanted in AMBITIONS.items():
+        losses = [dense[seed] - value for seed, value in measured(name, results).items()]
+        if losses:
+            reached = "reached" if statistics.fmean(losses) <= wanted else "**not reached**"
+            lines.append(f"- {name}: {spread(losses)} points of loss (wanted: at most {wanted}): {reached}.")
+    for task, target in (("lenet300", "12x"), ("lenet300", "80x"), ("lenet5", "85x")):
+        slr = measured(f"{task} {target} slr", results, HARD_PRUNED)
+        for label in ("admm", "admm constant rho"):
+            admm = measured(f"{task} {target} {label}", results, HARD_PRUNED)
+            apart = [slr[seed] - admm[seed] for seed in sorted(slr.keys() & admm.keys())]
+            if apart:
+                lines.append(
+                    f"- {task} {target}, before retraining, equal epochs: SLR minus {label} {spread(apart)} points "
+                    f"(wanted: ahead): {'reached' if statistics.fmean(apart) > 0 else '**not reached**'}."
+                )
+    return lines
+
+
 def page(results: Mapping[str, Mapping[str, Any]]) -> str:
     """The whole page from the stored lines."""
     lines = [
@@ -139,11 +192,15 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
         "",
         "Made by `python benchmarks/pruning_table.py --data-root DIR`; a line of `benchmarks/results/pruning/` is one",
         "training. Test accuracies in percent, mean ± standard deviation over the seeds; each seed has its own dense",
-        "float network, and the loss is against that one. Rows in italics are published. *came back*: of the weights",
-        "that were removed at some time in the training, the share that was there at its end. *at hard pruning*: test",
-        "accuracy when the masks have just become final, before any training with them. *weight data*: kept weights x",
-        "bits against 32 bits each, as ADMM-NN counts; then with the constants and indices of our cost model.",
+        "float network, from which all rows start. *loss*: points below it; *trained on*: below that network after as",
+        "many further epochs. *came back*: of the weights that were removed at some time in the training, the share",
+        "that was there at its end. *at hard pruning*: test accuracy when the masks have just become final, before any",
+        "training with them. *weight data*: kept weights x bits against 32 bits each, as ADMM-NN counts; then with the",
+        "constants and indices of our cost model. Rows in italics are published.",
     ]
+    verdicts = ambitions(results)
+    if verdicts:
+        lines += ["", "## Wanted and measured", "", *verdicts]
     for name, task in TASKS.items():
         own = table(name, results)
         trained = [row for case in CASES if case.task == name for row in rows_of(case, results)]
