@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from dse.device import CPU, training_device
 from dse.references import source_digest
 from studies import Study, study_to_dict
 
@@ -24,9 +25,11 @@ def cache_folder() -> Path:
 
 
 def baseline_key(study: Study, dataset_fingerprint: str, time_steps: int) -> str:
-    """A hash of all that decides the trained float network: network, data, training, neuron, seed and versions."""
+    """A hash of all that decides the trained float network: network, data, training, device, neuron, seed, versions."""
     whole = study_to_dict(study)
-    training = {name: value for name, value in whole["training"].items() if name not in ("epochs", "learning_rate")}
+    left_out = ("epochs", "learning_rate", "device")
+    training = {name: value for name, value in whole["training"].items() if name not in left_out}
+    device = training_device(study.training.device)
     matters = {
         "network": study.task.network,
         "network_source": source_digest(study.task.network),
@@ -44,6 +47,8 @@ def baseline_key(study: Study, dataset_fingerprint: str, time_steps: int) -> str
         "torch": torch.__version__,
         "spikefront": _own_version(),
     }
+    if device != CPU:
+        matters["device"] = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return hashlib.sha256(json.dumps(matters, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 

@@ -97,7 +97,7 @@ def settle(
         weight.make_plain()
         if integers is not None:
             # Beside the float values, for whoever runs the layer on integers (dse.integer_inference).
-            weight.module.integer_weights = integers  # type: ignore[assignment]
+            weight.module.integer_weights = integers.cpu()  # type: ignore[assignment]
         budgets.append(
             replace(
                 configuration[name],

@@ -17,6 +17,7 @@ from cost_models import Configuration, InputError, Workload, estimate, load_hard
 from dse.baseline_cache import baseline_key, load_state, save_state
 from dse.compression import compress, settle
 from dse.datasets import Dataset, Samples, load_dataset, split_train_validation
+from dse.device import training_device
 from dse.early_stopping import StoppingRule
 from dse.integer_inference import InputCodes, NotExactError, make_exact
 from dse.measurement import measure_densities, measurements, predict, with_measured_outputs
@@ -104,9 +105,10 @@ def baseline(study: Study, data_root: str | None = None, splits: tuple[str, ...]
 def trace_study(study: Study, data_root: str | None = None) -> Workload:
     """The workload of the study's untrained network; everything that the study names is looked up on the way.
 
-    Raises :class:`InputError` for an unknown name, an option that does not exist, absent data, or a network that cannot
-    take the data set's input.
+    Raises :class:`InputError` for an unknown name, an option that does not exist, absent data, a device that is not
+    there, or a network that cannot take the data set's input.
     """
+    training_device(study.training.device)
     check_methods(study)
     _loss(study)
     TASKS[study.task.kind]
@@ -133,17 +135,19 @@ def trained_network(
 ) -> tuple[nn.Module, Configuration, tuple[Measurement, ...]]:
     """The network that a job trains, with plain weights; what it has become; and what its pruning method tells.
 
+    It is trained on the study's device and comes back on the CPU.
     Trained weights are not stored: the same job gives the same network again, in the time of one trial. The validation
     accuracy after each epoch goes into ``curve`` where the job asks for it; the job's stopping rule ends the training.
     """
     study = job.study
     workload = _untrained_workload(study, job.data_root)
-    network = _float_network(study, job.data_root)
+    network = _float_network(study, job.data_root).to(training_device(study.training.device))
     method, quantizer = methods_of(study.method_of(job.choices))
     configuration = method.plan(job.configuration, workload, load_hardware(study.hardware))
     if method.learns_ratios and job.found is not None:
         configuration, method.learns_ratios = job.found, False
-    compress(network, workload, configuration, method, quantizer, study.method.membrane_quantizer)
+    with seeded(job.seed):  # gates start at random
+        compress(network, workload, configuration, method, quantizer, study.method.membrane_quantizer)
     _, validation = _split(study, job.data_root, configuration.time_steps)
     training, schedule, loss = training_of(study, job.data_root, configuration.time_steps)
     watched = replace(job, stopping=None) if method.learns_ratios else job
@@ -160,6 +164,7 @@ def trained_network(
         when_pruned=lambda: pruned.extend(_hard_pruned(job, network)),
     )
     realised = settle(network, workload, configuration, method)
+    network.cpu()
     told = [Measurement("training", name, job.seed, value) for name, value in method.metrics().items()]
     return network, realised, (*pruned, *told)
 
@@ -273,7 +278,9 @@ def _float_network(study: Study, data_root: str | None) -> nn.Module:
         return network
     schedule = _schedule(study, study.training.baseline_epochs, study.training.baseline_learning_rate)
     training, _ = _split(study, data_root, steps)
+    network.to(training_device(study.training.device))
     train(network, training, schedule, loss=_loss(study), seed=study.seed)
+    network.cpu()
     save_state(network, key)
     return network
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cost_models import InputError
 from dse.datasets import Samples
+from dse.device import CPU, repeatable, same_randomness
 from dse.pruning import Progress, PruningMethod
 from dse.spiking_network import SpikingNetwork
 from dse.tasks import TRAINING_LOSSES, TrainingLoss
@@ -51,9 +52,9 @@ class Schedule:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Torch's global generator seeded inside the ``with`` block, and as it was before behind it."""
-    with torch.random.fork_rng(devices=[]):
+def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
+    """Torch's global generators seeded inside the ``with`` block, and as they were before behind it."""
+    with same_randomness(device):
         torch.manual_seed(seed)
         yield
 
@@ -88,7 +89,7 @@ def train(
     epoch_end: EpochEnd | None = None,
     when_pruned: Callable[[], None] | None = None,
 ) -> None:
-    """Train ``network`` in place on ``samples``; ``method``, already attached, shapes it on the way.
+    """Train ``network`` in place, on its device, on ``samples``; ``method``, already attached, shapes it on the way.
 
     The seed decides the order of the samples and whatever the network itself draws; ``epoch_end`` may look at the
     network and draw what it likes without changing that. So may ``when_pruned``, which is called once, where the method
@@ -103,13 +104,13 @@ def train(
     steps = schedule.epochs * batches
     device = parameters[0].device
     if when_pruned is not None and method is not None and method.masks_final:
-        _look(when_pruned)
+        _look(when_pruned, device)
     network.train()
     # Channels last makes a training step of ordinary convolutions about 1.3 times faster (Caffe LeNet-5, one thread).
     convolves = not isinstance(network, SpikingNetwork)
     if convolves:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    with seeded(seed):
+    with seeded(seed, device), repeatable(device):
         for step in range(steps):
             if step % batches == 0:
                 order = torch.randperm(len(samples), generator=generator)[: schedule.samples_per_epoch]
@@ -123,10 +124,12 @@ def train(
                 raise TrainingDiverged(f"the loss is {value} in epoch {step // batches + 1} of {schedule.epochs}")
             if method is not None:
                 progress = Progress(step, steps, batches, value, schedule.weight_decay)
-                _update(network, method, progress, when_pruned)
+                if _update(method, progress) and when_pruned is not None:
+                    _look(when_pruned, device)
+                    network.train()
             optimizer.step()
             if epoch_end is not None and (step + 1) % batches == 0:
-                if _ends(epoch_end, (step + 1) // batches):
+                if _ends(epoch_end, (step + 1) // batches, device):
                     break
                 network.train()
     if convolves:
@@ -134,23 +137,20 @@ def train(
     network.eval()
 
 
-def _update(
-    network: nn.Module, method: PruningMethod, progress: Progress, when_pruned: Callable[[], None] | None
-) -> None:
+def _update(method: PruningMethod, progress: Progress) -> bool:
+    """Let the method act; whether it has just made its masks final, with more steps to come."""
     before = method.masks_final
     method.update(progress)
-    if when_pruned is not None and method.masks_final and not before and progress.step + 1 < progress.steps:
-        _look(when_pruned)
-        network.train()
+    return method.masks_final and not before and progress.step + 1 < progress.steps
 
 
-def _look(when_pruned: Callable[[], None]) -> None:
-    with torch.random.fork_rng(devices=[]):
+def _look(when_pruned: Callable[[], None], device: torch.device) -> None:
+    with same_randomness(device):
         when_pruned()
 
 
-def _ends(epoch_end: EpochEnd, epoch: int) -> bool:
-    with torch.random.fork_rng(devices=[]):
+def _ends(epoch_end: EpochEnd, epoch: int, device: torch.device) -> bool:
+    with same_randomness(device):
         return epoch_end(epoch)
 
 

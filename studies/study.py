@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -138,7 +139,8 @@ class Training:
     ``epochs`` is the fine-tuning length of a trial and ``baseline_epochs`` that of the dense float network from which
     every trial starts; ``samples_per_epoch`` limits an epoch to a seeded random subset (None: all). Rates are Adam's.
     ``baseline_time_steps`` is the number of time steps at which the float network is trained (None: the largest in the
-    space, at most 4). ``loss`` is the name of a training loss.
+    space, at most 4). ``loss`` is the name of a training loss. ``device`` is where networks are trained: "auto" (CUDA
+    where there is any, else the CPU), "cpu", "cuda", "cuda:1" and so on, or "mps".
     """
 
     epochs: int = 8
@@ -151,6 +153,7 @@ class Training:
     samples_per_epoch: int | None = None
     baseline_time_steps: int | None = None
     loss: str = "cross_entropy"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "baseline_epochs", "batch_size", "samples_per_epoch", "baseline_time_steps"):
@@ -163,6 +166,9 @@ class Training:
         if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0.0 < fraction < 1.0:
             raise InputError(f"training.validation_fraction is {fraction!r}; it is a share between 0 and 1")
         _check_text("training.loss", self.loss)
+        _check_text("training.device", self.device)
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", self.device):
+            raise InputError(f"training.device is {self.device!r}; it is 'auto', 'cpu', 'cuda', 'cuda:1' ... or 'mps'")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from studies.study import Method, Objectives, Search, Study, Task, Training
 Section = TypeVar("Section", Task, Method, Objectives, Training, Search)
 
 SECTIONS = ("task", "method", "space", "hardware", "objectives", "constraints", "training", "search")
-#: What may change between two runs of one study: how long and by whom, but not what is searched.
-ADJUSTABLE = ("search.trials", "search.workers", "search.engine", "search.seeds_on_front")
+#: What may change between two runs of one study: how long, by whom and where, but not what is searched.
+ADJUSTABLE = ("search.trials", "search.workers", "search.engine", "search.seeds_on_front", "training.device")
 _RANGE = ("low", "high", "step")
 
 

@@ -101,7 +101,7 @@ class LIF(SpikingNeuron):
 
     def present_dynamics(self) -> LIFDynamics:
         """The rules with a learned threshold at its present value."""
-        if self.threshold is None or self.threshold.device.type == "meta":
+        if self.threshold is None or self.threshold.is_meta:
             return self.dynamics
         value = max(float(self.threshold.detach()), SMALLEST_SHARE * self._first_threshold)
         if value != self.dynamics.threshold:

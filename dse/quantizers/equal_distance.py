@@ -67,8 +67,9 @@ def least_error_scale(size: Tensor, levels: int) -> Tensor:
     order = points.argsort(descending=True, stable=True)
     gained = (values * counts)[:, None].expand(-1, levels - 1).reshape(-1)[order]
     squares = (counts[:, None] * (2 * boundaries + 1)).reshape(-1)[order]
-    products = torch.cat([torch.zeros(1, dtype=torch.float64), gained.cumsum(0)]) + (values * counts).sum()
-    squared = torch.cat([torch.zeros(1, dtype=torch.float64), squares.cumsum(0)]) + counts.sum()
+    nothing = torch.zeros(1, dtype=torch.float64, device=size.device)
+    products = torch.cat([nothing, gained.cumsum(0)]) + (values * counts).sum()
+    squared = torch.cat([nothing, squares.cumsum(0)]) + counts.sum()
     best = int((products.square() / squared).argmax())
     return _refined(size, products[best] / squared[best], levels)
 

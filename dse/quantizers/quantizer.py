@@ -25,6 +25,10 @@ class IntegerWeights:
         """The float weights that these integers stand for."""
         return self.codes.to(self.scale.dtype) * self.scale
 
+    def cpu(self) -> IntegerWeights:
+        """The same on the CPU."""
+        return IntegerWeights(self.codes.cpu(), self.scale.cpu())
+
 
 class WeightQuantizer(ABC):
     """Rounds the weights of one layer to a grid of a given width.

@@ -252,6 +252,8 @@ def test_a_study_with_gates_runs_a_trial_and_stores_what_was_realised() -> None:
     assert evaluation.realised["conv2"].pruning_ratio == pytest.approx(0.5, abs=0.1)  # two short epochs
     assert evaluation.workload is not None
     assert evaluation.workload["conv2"].gate_macs > 0
+    again = evaluate(Job(study, evaluation.asked, 0, 0))
+    assert (again.measurements, again.workload) == (evaluation.measurements, evaluation.workload)
 
 
 @pytest.mark.parametrize("name", ["spquant_nmnist", "spquant_fashion_mnist"])
