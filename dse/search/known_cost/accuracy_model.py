@@ -31,7 +31,8 @@ class AccuracyModel:
     def fitted(cls, axes: Axes, readings: Readings, measured: Mapping[str, float] | None = None) -> AccuracyModel:
         """The model of these readings: the likelier link, then a second fit with the noise that the first one found."""
         mean = MonotoneMean(axes, measured)
-        fits = [_fit(mean, readings, Link(name), _FIRST_NOISE) for name in readings.links]
+        telling = readings.at(_conditioned(readings))
+        fits = [_fit(mean, telling, Link(name), _FIRST_NOISE) for name in readings.links]
         link, theta, posterior, _ = max(fits, key=lambda fit: fit[3])
         noise = posterior.amplitudes.noise
         link, theta, posterior, _ = _fit(mean, readings, link, noise, theta, free_effects=True)

@@ -20,6 +20,7 @@ Columns = dict[str, NDArray[Any]]
 
 #: Levels that a parameter without a step, or with very many numbers, is reduced to.
 MOST_LEVELS = 65
+_GRID = 4096
 
 #: "monotone": a dearer level does not hurt accuracy; "free": ordered, but costs nothing; "unordered": names.
 Kind = Literal["monotone", "free", "unordered"]
@@ -97,25 +98,40 @@ class Axes:
         """The value of each parameter at one row, as the distribution has it."""
         return {axis.name: axis.levels[level] for axis, level in zip(self.axes, row.tolist(), strict=True)}
 
+    @cached_property
+    def _levels(self) -> list[tuple[str, dict[Any, int]]]:
+        return [(axis.name, {level: index for index, level in enumerate(axis.levels)}) for axis in self.axes]
+
     def row(self, choices: Mapping[str, Any]) -> Rows:
         """The row of these values."""
-        return np.array([axis.level(choices[axis.name]) for axis in self.axes], dtype=np.intp)
+        try:
+            found = [levels[choices[name]] for name, levels in self._levels]
+        except (KeyError, TypeError):  # a number between two levels, or a value that has no hash
+            found = [axis.level(choices[axis.name]) for axis in self.axes]
+        return np.array(found, dtype=np.intp)
+
+    @cached_property
+    def compressions(self) -> Floats:
+        """1 - generosity of each axis's levels (axes, most levels); 0 behind the last level."""
+        table = self._tables[1]
+        return np.where(np.isfinite(table), 1.0 - table, 0.0)
 
     def generosity(self, rows: Rows) -> Floats:
         """The generosity of each level (n, axes)."""
-        return self._tables[1][np.arange(len(self)), rows]
+        table = self._tables[1]
+        return np.take(table, rows + np.arange(len(self)) * table.shape[1])
 
     def nearest(self, generosity: Floats) -> Rows:
-        """The rows whose generosities are nearest to these (n, axes)."""
-        table = self._tables[1]
-        rows = np.zeros(generosity.shape, dtype=np.intp)
-        best = np.full(generosity.shape, np.inf)
-        for level in range(table.shape[1]):
-            distance = np.abs(table[:, level] - generosity)
-            closer = distance < best
-            rows[closer] = level
-            best = np.minimum(best, distance)
-        return rows
+        """The rows whose generosities are nearest to these (n, axes), which are in [0, 1]."""
+        places = np.rint(generosity * _GRID).astype(np.intp) + np.arange(len(self)) * (_GRID + 1)
+        return np.take(self._nearest, places)
+
+    @cached_property
+    def _nearest(self) -> Rows:
+        """The nearest level of each axis for generosities on a fine grid (axes, grid)."""
+        grid = np.linspace(0.0, 1.0, _GRID + 1)
+        found = [np.abs(np.array(axis.generosity)[:, None] - grid).argmin(axis=0) for axis in self.axes]
+        return np.array(found, dtype=np.intp).reshape(len(self), _GRID + 1)
 
     def keys(self, rows: Rows) -> NDArray[np.uint64]:
         """A hash of each row, to find repeats among many."""

@@ -47,7 +47,7 @@ def most_probable(
     best = loss(residual, white)
     for _ in range(_STEPS):
         counted = np.where(data.censored & (residual == 0.0), 0.0, weight)
-        whitened = (counted[:, None] * jacobian) @ prior_root
+        whitened = mean.whitened(counted[:, None] * jacobian, prior_root)
         step = _step(whitened, counted * residual, white, damping)
         moved = theta + np.clip(prior_root @ step, -_LARGEST_STEP, _LARGEST_STEP)
         moved = mean.clipped(moved)

@@ -133,6 +133,13 @@ class MonotoneMean:
         """The mean (n,) and its derivatives by the parameters (n, p)."""
         return self._evaluate(rows, theta, True)
 
+    def whitened(self, jacobian: Floats, root: Floats) -> Floats:
+        """``jacobian @ root`` (n, p) for a root of :meth:`prior`, which couples the sensitivities alone."""
+        part = self._slices["sensitivity"]
+        result = jacobian * np.diag(root)
+        result[:, part] = jacobian[:, part] @ root[part, part]
+        return result
+
     def sensitivities(self, theta: Floats) -> Floats:
         """The damage of each axis at its cheapest level (axes,); 0 for axes that are not monotone."""
         s, result = self._slices, np.zeros(len(self.axes))
@@ -143,7 +150,6 @@ class MonotoneMean:
 
     def _evaluate(self, rows: Rows, theta: Floats, derivatives: bool) -> tuple[Floats, Floats]:
         s = self._slices
-        compression = 1.0 - self.axes.generosity(rows)
         mean = np.full(len(rows), theta[0])
         jacobian = np.zeros((len(rows), self.size) if derivatives else (0, 0))
         if derivatives:
@@ -151,32 +157,31 @@ class MonotoneMean:
         axis, layer, role = self._layered
         if len(axis):
             factor = np.exp(np.clip(theta[s["scale"]][role] + theta[s["sensitivity"]], -20.0, 5.0))
-            phi, slope = _curve(compression[:, axis], theta[s["shape"]][role], derivatives)
-            damage = factor * phi
-            by_layer = damage @ _one_hot(layer, len(self.layers)) + 1e-12
+            damage, slope = self._looked_up(rows, axis, factor, theta[s["shape"]][role], derivatives)
+            by_layer = damage @ self._members + 1e-12
             power = 1.0 + np.exp(theta[1])
-            logs = np.log(by_layer)
-            top = logs.max(axis=1, keepdims=True)
-            relative = np.exp(power * (logs - top))
+            top = by_layer.max(axis=1, keepdims=True)
+            share = by_layer / top
+            logs = np.log(share)
+            relative = np.exp(power * logs)
             whole = relative.sum(axis=1)
-            joined = np.exp(top[:, 0] + np.log(whole) / power)
+            joined = top[:, 0] * whole ** (1.0 / power)
             mean = mean + joined
             if derivatives:
-                weight = np.exp((power - 1.0) * (logs - np.log(joined)[:, None]))[:, layer]
+                weight = (relative / share * (whole ** (1.0 / power - 1.0))[:, None])[:, layer]
                 own = weight * damage
-                roles = _one_hot(role, len(self.roles))
                 jacobian[:, s["sensitivity"]] = own
-                jacobian[:, s["scale"]] = own @ roles
-                jacobian[:, s["shape"]] = (weight * factor * slope) @ roles
-                average = (relative * (logs - top)).sum(axis=1) / whole
+                jacobian[:, s["scale"]] = own @ self._in_role
+                jacobian[:, s["shape"]] = (weight * slope) @ self._in_role
+                average = (relative * logs).sum(axis=1) / whole
                 jacobian[:, 1] = joined * (average / power - np.log(whole) / power**2) * (power - 1.0)
         if len(self._wide):
             factor = np.exp(np.clip(theta[s["wide_scale"]], -20.0, 5.0))
-            phi, slope = _curve(compression[:, self._wide], theta[s["wide_shape"]], derivatives)
-            mean = mean + phi @ factor
+            damage, slope = self._looked_up(rows, self._wide, factor, theta[s["wide_shape"]], derivatives)
+            mean = mean + damage.sum(axis=1)
             if derivatives:
-                jacobian[:, s["wide_scale"]] = phi * factor
-                jacobian[:, s["wide_shape"]] = slope * factor
+                jacobian[:, s["wide_scale"]] = damage
+                jacobian[:, s["wide_shape"]] = slope
         place = s["choice"].start
         for index, count in self._unordered:
             chosen = _one_hot(rows[:, index], count)
@@ -185,6 +190,24 @@ class MonotoneMean:
                 jacobian[:, place : place + count] = chosen
             place += count
         return mean, jacobian
+
+    @cached_property
+    def _members(self) -> Floats:
+        return _one_hot(self._layered[1], len(self.layers))
+
+    @cached_property
+    def _in_role(self) -> Floats:
+        return _one_hot(self._layered[2], len(self.roles))
+
+    def _looked_up(
+        self, rows: Rows, axis: Rows, factor: Floats, shape: Floats, derivatives: bool
+    ) -> tuple[Floats, Floats]:
+        """Damage of some axes and its derivative by their shape (n, axes): worked out once for each level."""
+        compression = self.axes.compressions[axis]
+        damage, slope = _curve(compression, shape[:, None], derivatives)
+        places = rows[:, axis] + np.arange(len(axis)) * compression.shape[1]
+        found = np.take(factor[:, None] * damage, places)
+        return found, np.take(factor[:, None] * slope, places) if derivatives else found
 
 
 def _curve(compression: Floats, shape: Floats, derivatives: bool) -> tuple[Floats, Floats]:

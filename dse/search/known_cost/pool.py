@@ -17,7 +17,7 @@ Score = Callable[[Rows], Floats]
 #: Spaces of at most this size are scored in full.
 LISTED = 4096
 _RANDOM, _CHILDREN, _GRANDCHILDREN, _GENERATIONS = 300, 900, 450, 3
-_PARENTS, _CLIMBERS, _CLIMBS, _EXCHANGES = 30, 3, 6, 200
+_PARENTS, _CLIMBERS, _CLIMBS, _EXCHANGES = 30, 2, 6, 150
 _RATES = (1.0, 2.0, 5.0)
 _LONG, _FAR, _NEAR = 6, 5, 2
 

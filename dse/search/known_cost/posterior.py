@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from dse.search.known_cost.axes import Axes, Floats, Rows
 from dse.search.known_cost.mean import MonotoneMean
@@ -46,7 +46,11 @@ class Amplitudes:
 def matern(distance: Floats) -> Floats:
     """Matern 5/2 of distances in units of the length scale."""
     scaled = np.sqrt(5.0) * distance
-    similarity: Floats = (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
+    similarity: Floats = scaled / 3.0
+    similarity += 1.0
+    similarity *= scaled
+    similarity += 1.0
+    similarity *= np.exp(np.negative(scaled, out=scaled), out=scaled)
     return similarity
 
 
@@ -62,7 +66,7 @@ class Features:
     def parametric(self, rows: Rows) -> tuple[Floats, Floats]:
         """The mean (n,) and J L (n, p), L a root of the prior covariance."""
         value, jacobian = self.mean.jacobian(rows, self.theta)
-        return value, jacobian @ self.root
+        return value, self.mean.whitened(jacobian, self.root)
 
     def place(self, rows: Rows) -> Floats:
         """Coordinates (n, d) in which distance counts for the smooth residual, in units of its length."""
@@ -144,7 +148,7 @@ class Posterior:
         self._noise_scale = noise_scale
         self._every = [i for i, axis in enumerate(features.axes.axes) if axis.kind != "free"]
         self._free = [i for i, axis in enumerate(features.axes.axes) if axis.kind == "free"]
-        self._linear = jacobian @ features.root
+        self._linear = features.mean.whitened(jacobian, features.root)
         self._place = features.place(rows)
         self._shared = features.shared(rows) if free_effects else np.zeros((len(rows), 0))
         self._own = features.own(rows, self._every if free_effects else [])
@@ -156,8 +160,9 @@ class Posterior:
             self._own @ self._own.T,
         )
         self.amplitudes = self._chosen(free_effects)
-        self._factor = cho_factor(self._covariance(self.amplitudes), lower=True, check_finite=False)
-        self._weights = cho_solve(self._factor, self._residual)
+        factor = cho_factor(self._covariance(self.amplitudes), lower=True, check_finite=False)
+        self._weights = cho_solve(factor, self._residual)
+        self._whitener = solve_triangular(factor[0], np.eye(len(z)), lower=True, check_finite=False)
         self.log_likelihood = self._log_likelihood(self.amplitudes)
 
     def _covariance(self, a: Amplitudes) -> Floats:
@@ -208,7 +213,7 @@ class Posterior:
         """Mean and standard deviation of z for rows (n,)."""
         a, features = self.amplitudes, self._features
         value, jacobian = features.mean.jacobian(rows, features.theta)
-        linear = jacobian @ features.root
+        linear = features.mean.whitened(jacobian, features.root)
         cross = linear @ self._linear.T
         cross += a.residual * self._spread * matern(_distances(features.place(rows), self._place))
         variance = np.einsum("ij,ij->i", linear, linear) + a.residual * self._spread
@@ -223,13 +228,16 @@ class Posterior:
                 cross += amplitude * self._spread * mapped @ seen.T
                 variance += amplitude * self._spread * np.einsum("ij,ij->i", mapped, mapped)
         mean = value + jacobian @ self._correction + cross @ self._weights
-        variance -= np.einsum("ij,ji->i", cross, cho_solve(self._factor, cross.T, check_finite=False))
+        explained = cross @ self._whitener.T
+        variance -= np.einsum("ij,ij->i", explained, explained)
         return mean, np.sqrt(np.maximum(variance, 1e-8 * self._spread))
 
 
 def _distances(first: Floats, second: Floats) -> Floats:
-    squared = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2.0 * first @ second.T
-    distances: Floats = np.sqrt(np.maximum(squared, 0.0))
+    squared = first @ (-2.0 * second.T)
+    squared += (first**2).sum(axis=1)[:, None]
+    squared += (second**2).sum(axis=1)
+    distances: Floats = np.sqrt(np.maximum(squared, 0.0, out=squared), out=squared)
     return distances
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -28,6 +28,10 @@ class Readings:
     noise: Floats
     chance: float | None = None
     shares: bool = True
+
+    def at(self, places: Rows) -> Readings:
+        """Some of the readings."""
+        return replace(self, rows=self.rows[places], value=self.value[places], noise=self.noise[places])
 
     @property
     def links(self) -> tuple[LinkName, ...]:

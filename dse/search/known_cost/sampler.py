@@ -79,7 +79,7 @@ class KnownCostSampler(BaseSampler):
         trials = [
             other
             for other in study.get_trials(deepcopy=False)
-            if other.number != trial.number and all(name in other.params for name in self._space)
+            if other.number != trial.number and self._space.keys() <= other.params.keys()
         ]
         history = history_of(problem, trials, self._learned(study), self._cost_error)
         generator = np.random.default_rng([self._seed, trial.number])
