@@ -62,6 +62,7 @@ def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainin
     seen: set[tuple[Any, ...]] = set()
     run = Run(problem.name, sampler, gated, seed, [], 0, 0, 0, {})
     points: list[tuple[float, float, float]] = []
+    read: list[tuple[float, float, float]] = []
     spent: list[float] = []
     refusals = 0
     while len(done) < trainings:
@@ -88,8 +89,11 @@ def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainin
         done.append((trial.params, found))
         if excess <= 0:
             points.append((-found.accuracy, *found.costs))
+            read.append((-found.reading, *found.costs))
         if len(done) in MARKS:
             run.hypervolume.append(round(_hypervolume(points), 5))
+            if problem.trained:
+                run.by_readings.append(round(_hypervolume(read), 5))
         if len(done) in (30, 50, 80, trainings):
             run.ask_seconds[len(done)] = round(statistics.median(spent[-10:]), 4)
     return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from landscapes import LANDSCAPES
@@ -17,8 +17,16 @@ STOCK = ("random", "nsga2", "tpe", "tpe_multivariate")
 SLOW = ("gp", "qlognehvi")
 #: The length of each search.
 LENGTHS = {OURS: 60, "random": 200, "nsga2": 200, "tpe": 200, "tpe_multivariate": 200, "gp": 80, "qlognehvi": 80}
-_LARGE = [name for name, landscape in LANDSCAPES.items() if landscape.network.layers > 12]
-SLOW_PROBLEMS = ("additive-8", "trained-tight")
+SLOW_PROBLEMS = ("additive-8", "trained")
+#: Seeds of the samplers that take a minute or more for one search: (up to 8 layers, up to 12 layers, more).
+_FEWER_SEEDS = {
+    "random": (3, 3, 3),
+    "tpe": (3, 2, 1),
+    "tpe_multivariate": (3, 3, 1),
+    "gp": (2, 2, 2),
+    "qlognehvi": (2, 2, 2),
+}
+_LAYERS = {name: landscape.network.layers for name, landscape in LANDSCAPES.items()}
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,10 @@ class Plan:
 
 @dataclass
 class Run:
-    """One search that was made: the dominated share of the box up to the reference point at each of :data:`MARKS`."""
+    """One search that was made: the dominated share of the box up to the reference point at each of :data:`MARKS`.
+
+    ``by_readings`` is the same scored by what each single training read, kept for the trained tables.
+    """
 
     problem: str
     sampler: str
@@ -44,19 +55,23 @@ class Run:
     repeated: int
     refused: int
     ask_seconds: dict[int, float]
+    by_readings: list[float] = field(default_factory=list)
 
 
 def plan(names: list[str], samplers: list[str], seeds: range) -> Iterator[Plan]:
-    """Everything behind the gate first, seed by seed; then some seeds without it; the slow samplers last."""
+    """Ours, then stock samplers behind the gate, seed by seed; some seeds without it; the slow samplers last."""
+    for seed in seeds:
+        for name in names if OURS in samplers else ():
+            yield Plan(name, OURS, False, seed)
     for seed in seeds:
         for name in names:
             for sampler in samplers:
-                if sampler not in SLOW and not _too_slow(name, sampler, seed):
-                    yield Plan(name, sampler, sampler != OURS, seed)
-    for seed in [seed for seed in seeds if seed < 3]:
+                if sampler in STOCK and seed < seeds_of(name, sampler):
+                    yield Plan(name, sampler, True, seed)
+    for seed in [seed for seed in seeds if seed < 2]:
         for name in names:
             for sampler in samplers:
-                if sampler in STOCK and not _too_slow(name, sampler, seed + 2):
+                if sampler in STOCK and seed < seeds_of(name, sampler):
                     yield Plan(name, sampler, False, seed)
     for seed in [seed for seed in seeds if seed < 2]:
         for name in names:
@@ -65,9 +80,11 @@ def plan(names: list[str], samplers: list[str], seeds: range) -> Iterator[Plan]:
                     yield Plan(name, sampler, True, seed)
 
 
-def _too_slow(problem: str, sampler: str, seed: int) -> bool:
-    """Multivariate TPE takes minutes for one search in a large space: fewer seeds there."""
-    return sampler == "tpe_multivariate" and problem in _LARGE and seed > 3
+def seeds_of(problem: str, sampler: str) -> int:
+    """How many seeds of a sampler belong to the benchmark: the slower it is in a space, the fewer."""
+    few, some, many = _FEWER_SEEDS.get(sampler, (10, 10, 10))
+    layers = _LAYERS.get(problem, 4)
+    return few if layers <= 8 else some if layers <= 12 else many
 
 
 def load(results: Path) -> list[Run]:

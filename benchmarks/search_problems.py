@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from landscapes import CHANCE, LANDSCAPES, Landscape
+from landscapes import CHANCE, LANDSCAPES, Floats, Landscape
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from trained_table import GRID, TABLE
@@ -29,11 +30,18 @@ Choices = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Training:
-    """What one training gives: objectives as told, and the values by which the search is scored (scaled costs)."""
+    """What one training gives: objectives as told, and the values by which the search is scored (scaled costs).
+
+    ``accuracy`` is what trainings of this configuration reach on average, ``reading`` what this one reached.
+    """
 
     told: tuple[float, float, float]
     accuracy: float
     costs: tuple[float, float]
+
+    @property
+    def reading(self) -> float:
+        return self.told[0]
 
 
 class SearchProblem(Protocol):
@@ -42,6 +50,7 @@ class SearchProblem(Protocol):
     name: str
     about: str
     space: dict[str, BaseDistribution]
+    trained: bool
 
     def excess(self, choices: Choices) -> float:
         """How far the limit is exceeded, before any training; at most zero where it is kept."""
@@ -55,6 +64,8 @@ class SearchProblem(Protocol):
 
 class Synthetic:
     """A landscape of ``landscapes.py``; scored by the accuracy without noise."""
+
+    trained = False
 
     def __init__(self, landscape: Landscape) -> None:
         self.name, self.about, self.space = landscape.name, landscape.about, landscape.space
@@ -88,6 +99,7 @@ class Trained:
     table: Path
     limit: float | None = None
     measured: Mapping[str, float] | None = None
+    trained: ClassVar[bool] = True
 
     @cached_property
     def study(self) -> Study:
@@ -116,6 +128,13 @@ class Trained:
         return {tuple(sorted(line["choices"].items())): line for line in lines}
 
     @cached_property
+    def _expected(self) -> dict[int, float]:
+        """The accuracy of each configuration on average, by its number: what all trainings of the table say of it."""
+        lines = [line for key, line in self._lines.items() if key]
+        fitted = pairwise_fit([line["choices"] for line in lines], [line["curve"][-1] for line in lines])
+        return {line["number"]: value for line, value in zip(lines, fitted.tolist(), strict=True)}
+
+    @cached_property
     def _largest(self) -> tuple[float, float]:
         lines = [line for key, line in self._lines.items() if key]
         inside = [line for line in lines if not self.limit or line["memory_bytes"] <= self.limit]
@@ -130,7 +149,7 @@ class Trained:
         line = self._line(choices)
         told = line["curve"][-1], line["memory_bytes"], line["energy_joules"]
         costs = told[1] / self._largest[0], told[2] / self._largest[1]
-        return Training(told, told[0], costs)
+        return Training(told, self._expected[line["number"]], costs)
 
     def known_cost(self, seed: int, trainings: list[tuple[Choices, Training]]) -> BaseSampler:
         forecast = CostForecast(self.gate, [self._evaluation(choices) for choices, _ in trainings])
@@ -140,8 +159,17 @@ class Trained:
         row = self.gate.space.choices(self.gate.space.indices(choices))
         return self._lines[tuple(sorted(row.items()))]
 
+    @cached_property
+    def _evaluations(self) -> dict[int, Evaluation]:
+        return {}
+
     def _evaluation(self, choices: Choices) -> Evaluation:
         line = self._line(choices)
+        if line["number"] not in self._evaluations:
+            self._evaluations[line["number"]] = self._made(choices, line)
+        return self._evaluations[line["number"]]
+
+    def _made(self, choices: Choices, line: Mapping[str, Any]) -> Evaluation:
         configuration = self.gate.space.configuration(choices)
         workload = self.gate.workload.with_densities(line["densities"])
         return Evaluation(
@@ -155,6 +183,21 @@ class Trained:
             cost=estimate(workload, configuration, self.gate.hardware),
             measurements=(Measurement("validation", "accuracy", 0, line["curve"][-1]),),
         )
+
+
+def pairwise_fit(choices: Sequence[Choices], accuracies: Sequence[float]) -> Floats:
+    """Accuracies (n,) smoothed: the least-squares fit of their logits by an effect of each value and pair of values."""
+    effects = []
+    for name in choices[0]:
+        values = [one[name] for one in choices]
+        place = np.unique(values, return_inverse=True)[1]
+        indicator = np.eye(place.max() + 1)[place]
+        effects.append(indicator[:, 1:] - indicator[:, :1])
+    pairs = [np.einsum("ni,nj->nij", *pair).reshape(len(choices), -1) for pair in combinations(effects, 2)]
+    design = np.concatenate([np.ones((len(choices), 1)), *effects, *pairs], axis=1)
+    logits = np.log(np.array(accuracies) / (1.0 - np.array(accuracies)))
+    fitted = design @ np.linalg.lstsq(design, logits, rcond=None)[0]
+    return np.asarray(1.0 / (1.0 + np.exp(-fitted)))
 
 
 def _columns(choices: Choices) -> dict[str, Any]:

@@ -102,6 +102,8 @@ class MethodChoices:
 
 def nearest(values: tuple[OptionValue, ...], value: object) -> int:
     """The index of ``value`` among ``values``: of the nearest one, as a float with a step comes back slightly off."""
+    if value in values:
+        return values.index(value)
     if _all_numbers(values) and isinstance(value, int | float):
         return min(range(len(values)), key=lambda index: abs(float(values[index]) - value))
     return values.index(value)

@@ -56,10 +56,13 @@ class CostForecast:
             return 0.0
         if len(self._seen) < FEWEST_TRIALS:
             return ASSUMED_ERROR
-        rows = np.array([self.gate.space.indices(one.choices) for one in self._seen], dtype=np.intp)
         measured = np.array([OBJECTIVES[name].read(one) for one in self._seen])
-        foretold = _total(self._priced(rows, _expit(self._regression[1])), name)
-        return float(np.sqrt(np.mean((foretold / measured - 1.0) ** 2)))
+        return float(np.sqrt(np.mean((_total(self._foretold, name) / measured - 1.0) ** 2)))
+
+    @cached_property
+    def _foretold(self) -> tuple[CostArrays, Floats]:
+        """The costs of each finished trial as foretold from all others."""
+        return self._priced(self._seen_rows, _expit(self._regression[1]))
 
     def excess(self, columns: Columns) -> Floats:
         """Cost / limit - 1 for each limit (n, limits).
@@ -80,6 +83,8 @@ class CostForecast:
 
     def rows(self, columns: Columns) -> Indices:
         """The index rows of columns of values."""
+        if self._last_rows and self._last_rows[0][0] is columns:  # each cost of one batch is asked for in turn
+            return self._last_rows[0][1]
         rows = np.empty((len(next(iter(columns.values()))), len(self.gate.space.free)), dtype=np.intp)
         for place, parameter in enumerate(self.gate.space.free):
             values = np.asarray(parameter.values)
@@ -89,7 +94,12 @@ class CostForecast:
             else:
                 found = {value: index for index, value in enumerate(parameter.values)}
                 rows[:, place] = [found[value] for value in columns[parameter.name].tolist()]
+        self._last_rows[:] = [(columns, rows)]
         return rows
+
+    @cached_property
+    def _last_rows(self) -> list[tuple[Columns, Indices]]:
+        return []
 
     def _excess(self, rows: Indices) -> Floats:
         limits = self.gate.limits
@@ -134,6 +144,11 @@ class CostForecast:
         return [one for one in self.finished if one.workload is not None and one.cost is not None]
 
     @cached_property
+    def _seen_rows(self) -> Indices:
+        rows = [self.gate.space.indices(one.choices) for one in self._seen]
+        return np.array(rows, dtype=np.intp).reshape(len(rows), len(self.gate.space.free))
+
+    @cached_property
     def _spiking(self) -> NDArray[np.bool_]:
         return np.array([layer.spiking_input for layer in self.gate.workload.compressible], dtype=bool)
 
@@ -156,8 +171,7 @@ class CostForecast:
         base = _logit(self._base[self._spiking])
         if not self._seen:
             return np.zeros((len(self.gate.space.free) + 1, len(base))), np.zeros((0, len(base)))
-        rows = np.array([self.gate.space.indices(one.choices) for one in self._seen], dtype=np.intp)
-        x = self._predictors(rows)
+        x = self._predictors(self._seen_rows)
         measured = [[layer.input_density for layer in one.workload.compressible] for one in self._seen if one.workload]
         y = _logit(np.array(measured)[:, self._spiking]) - base
         best: tuple[float, Floats, Floats] | None = None

@@ -21,6 +21,7 @@ from optuna.samplers import (
 )
 
 from cost_models import InputError, Registry, Workload, unknown_name
+from dse.methods import methods_of
 from dse.search.forecast import CostForecast
 from dse.search.known_cost import KnownCostSampler
 from studies import OBJECTIVES, Study
@@ -55,6 +56,7 @@ def _known_cost(study: Study, seed: int, forecast: CostForecast | None = None) -
     for name in study.search.options:
         raise InputError(f"search.options of 'known_cost': {name!r} is given, but it has no options")
     if forecast is None:
+        _check_costs_known(study)
         return KnownCostSampler({}, {}, seed=seed)
     names = study.objectives.names
     costs = {index: name for index, name in enumerate(names) if OBJECTIVES[name].is_cost}
@@ -66,6 +68,18 @@ def _known_cost(study: Study, seed: int, forecast: CostForecast | None = None) -
         chance=_chance(study, forecast.gate.workload),
         cost_error={index: forecast.error(name) for index, name in costs.items() if name in forecast.uncertain},
     )
+
+
+def _check_costs_known(study: Study) -> None:
+    """Raise :class:`InputError` where a method that a trial may have decides itself what its network costs."""
+    for choices in study.space.method.each_value():
+        chosen = study.method_of(choices)
+        if methods_of(chosen)[0].learns_ratios:
+            raise InputError(
+                f"search.sampler 'known_cost' must know what a proposal costs, but with the options of "
+                f"method.{chosen.pruning} the ratios are found in training and the costs before it are only lower "
+                "bounds: use search.sampler = 'tpe', which learns the costs that were measured"
+            )
 
 
 def _chance(study: Study, workload: Workload) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class Parameter:
         return nearest(self.values, value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchSpace:
     """The design space of one network: a parameter for each layer's budget fields, for the time steps and the method.
 
@@ -121,7 +122,7 @@ class SearchSpace:
         parameters += [Parameter(name, None, None, values) for name, values in space.method.parameters().items()]
         return cls(workload, tuple(parameters), space, granularity, restores_on)
 
-    @property
+    @cached_property
     def free(self) -> tuple[Parameter, ...]:
         """The parameters that the search decides about."""
         return tuple(parameter for parameter in self.parameters if parameter.free)

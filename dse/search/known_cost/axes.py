@@ -114,12 +114,14 @@ class Axes:
     def compressions(self) -> Floats:
         """1 - generosity of each axis's levels (axes, most levels); 0 behind the last level."""
         table = self._tables[1]
-        return np.where(np.isfinite(table), 1.0 - table, 0.0)
+        compressions: Floats = np.where(np.isfinite(table), 1.0 - table, 0.0)
+        return compressions
 
     def generosity(self, rows: Rows) -> Floats:
         """The generosity of each level (n, axes)."""
         table = self._tables[1]
-        return np.take(table, rows + np.arange(len(self)) * table.shape[1])
+        generosity: Floats = np.take(table, rows + np.arange(len(self)) * table.shape[1])
+        return generosity
 
     def nearest(self, generosity: Floats) -> Rows:
         """The rows whose generosities are nearest to these (n, axes), which are in [0, 1]."""

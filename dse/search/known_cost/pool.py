@@ -80,12 +80,13 @@ class Pool:
     def _new(self, rows: Rows, known: Rows | None = None, repair: bool = True) -> Rows:
         """The rows that fit, each once, without those taken or known."""
         axes = self.problem.axes
-        if repair and axes.size > LISTED:
+        repaired = repair and axes.size > LISTED
+        if repaired:
             rows = self.problem.repaired(rows, self._weights(len(rows)))
         keys, places = np.unique(axes.keys(rows), return_index=True)
         gone = self.taken if known is None else np.concatenate([self.taken, axes.keys(known)])
         rows = rows[np.sort(places[~np.isin(keys, gone)])]
-        return rows[self.problem.fits(rows)] if len(rows) else rows
+        return rows if repaired or not len(rows) else rows[self.problem.fits(rows)]
 
     def _weights(self, count: int) -> Floats:
         """How fast each axis gives way in a repair: at random, in most rows the insensitive ones first."""

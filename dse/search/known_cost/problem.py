@@ -121,15 +121,17 @@ class Problem:
         smallest = np.where(weights > 0, weights, np.inf).min(axis=1, initial=np.inf)
         low, high = np.full(len(broken), 1e-3), np.clip(1.0 / smallest, 1e-3, 1e6)  # at high all is cheapest
         best = np.repeat(ends[None, :], len(broken), axis=0)
+        found = np.zeros(len(broken), dtype=bool)
         fixed = rows[broken]
         for _ in range(_BISECTIONS):
             middle = np.sqrt(low * high)
             moved = self.axes.nearest(np.clip(generosity - middle[:, None] * weights, 0.0, 1.0))
             moved = np.where(self.axes.monotone & (weights > 0), moved, fixed)
             fits = self.fits(moved)
-            best[fits] = moved[fits]
+            best[fits], found = moved[fits], found | fits
             high, low = np.where(fits, middle, high), np.where(fits, low, middle)
-        best[~self.fits(best)] = self.corner
+        if not found.all():
+            best[~found] = np.where(self.fits(best[~found])[:, None], best[~found], self.corner)
         result = rows.copy()
         result[broken] = best
         return result

@@ -26,7 +26,7 @@ from tests.dse.search import synthetic
 if __name__ == "__main__":
     # As in a terminal: a test runner in the background of a shell hands down an ignored SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    study = synthetic.make_study(trials=12, sampler="tpe", workers=int(sys.argv[2]), seeds_on_front=1)
+    study = synthetic.make_study(trials=12, sampler="known_cost", workers=int(sys.argv[2]), seeds_on_front=1)
     run_study(study, sys.argv[1], evaluate=synthetic.evaluate_slowly, baseline=synthetic.baseline,
               trace_study=synthetic.trace_study)
 """
@@ -79,7 +79,7 @@ def test_a_killed_run_loses_nothing_but_the_trials_in_flight(run: Run, url: str,
         before = store.evaluations("synthetic")
     assert sum(e.state is State.RUNNING for e in before) <= workers
 
-    study = make_study(trials=12, sampler="tpe", workers=workers, seeds_on_front=1)
+    study = make_study(trials=12, sampler="known_cost", workers=workers, seeds_on_front=1)
     with one_process():
         resumed = run(study)
     assert resumed.finished == 12
@@ -107,7 +107,7 @@ def test_ctrl_c_ends_a_run_with_workers_and_leaves_no_process_behind(run: Run, u
     assert process.wait(timeout=60) != 0
     assert group_ends(process.pid)
     with one_process():
-        assert run(make_study(trials=12, sampler="tpe", workers=2, seeds_on_front=1)).finished == 12
+        assert run(make_study(trials=12, sampler="known_cost", workers=2, seeds_on_front=1)).finished == 12
 
 
 def test_a_study_that_is_being_run_is_refused_to_a_second_process(run: Run, url: str, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_study_that_is_being_run_is_refused_to_a_second_process(run: Run, url:
     try:
         wait_for_trials(url, 1)
         with pytest.raises(InputError, match=r"being run by another process \(lock .*synthetic.*\.lock\)"):
-            run(make_study(trials=12, sampler="tpe"), evaluate=synthetic.evaluate)
+            run(make_study(trials=12, sampler="known_cost"), evaluate=synthetic.evaluate)
     finally:
         process.kill()
         process.wait()

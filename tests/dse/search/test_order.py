@@ -28,7 +28,7 @@ def failing_sometimes(job: Job) -> Evaluation:
     seed=st.integers(0, 999),
     workers=st.integers(2, 4),
     interruptions=st.lists(st.integers(0, 6), max_size=3),
-    sampler=st.sampled_from(["tpe", "nsga2"]),
+    sampler=st.sampled_from(["known_cost", "tpe", "nsga2"]),
 )
 def test_order_and_interruptions_do_not_change_the_trials(
     run: Run,
@@ -38,7 +38,8 @@ def test_order_and_interruptions_do_not_change_the_trials(
     interruptions: list[int],
     sampler: str,
 ) -> None:
-    options: dict[str, Any] = {"population_size": 4} if sampler == "nsga2" else {"n_startup_trials": 4}
+    every: dict[str, dict[str, Any]] = {"nsga2": {"population_size": 4}, "tpe": {"n_startup_trials": 4}}
+    options = every.get(sampler, {})
     limits = {"memory_bytes": 2000.0}
     study = make_study(trials=11, workers=workers, sampler=sampler, options=options, constraints=limits)
     folder = tmp_path_factory.mktemp("order")

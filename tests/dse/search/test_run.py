@@ -10,9 +10,10 @@ from cost_models import InputError
 from dse.search import loop
 from dse.search.loop import StudyAborted
 from dse.search.progress import PHASES, Progress
-from studies import Choices, DesignSpace, State, StudyResults, StudyStore
+from studies import Choices, DesignSpace, Search, State, Study, StudyResults, StudyStore
 from tests.dse.search import synthetic
 from tests.dse.search.conftest import Run
+from tests.dse.search.engines import one_process
 from tests.dse.search.synthetic import make_study
 
 TINY = DesignSpace(weight_bits=Choices((2, 4)), time_steps=Choices((1,)))  # 2 x 2 x 2 configurations
@@ -65,6 +66,20 @@ def test_ten_trials_and_ten_more_equal_twenty_in_one_go(run: Run, tmp_path: Path
         make_study(trials=20, sampler=sampler, constraints=TIGHT, options=options),
         storage_url=f"sqlite:///{tmp_path / 'one-go.db'}",
     )
+    assert resumed.evaluations == in_one_go.evaluations
+    assert resumed.fronts == in_one_go.fronts
+
+
+@pytest.mark.slow
+def test_twenty_five_trials_and_twenty_five_more_equal_fifty_of_the_default_sampler(run: Run, tmp_path: Path) -> None:
+    def study(trials: int) -> Study:
+        return make_study(trials=trials, sampler=Search().sampler, constraints=TIGHT, workers=3)
+
+    with one_process():
+        run(study(25))
+        resumed = run(study(50))
+        in_one_go = run(study(50), storage_url=f"sqlite:///{tmp_path / 'one-go.db'}")
+    assert states(resumed) == {"complete": 50}
     assert resumed.evaluations == in_one_go.evaluations
     assert resumed.fronts == in_one_go.fronts
 

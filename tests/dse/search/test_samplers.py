@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+
 import optuna
 import pytest
 
 from cost_models import InputError
 from dse.search.samplers import SAMPLERS, KnownCostSampler
+from studies import Method
 from tests.dse.search.conftest import Run
 from tests.dse.search.synthetic import make_study
 
@@ -34,6 +37,15 @@ def test_options_reach_the_sampler() -> None:
 def test_a_wrong_option_is_refused_in_one_sentence(options: dict[str, object]) -> None:
     with pytest.raises(InputError, match=r"search\.options of 'nsga2'"):
         SAMPLERS["nsga2"](make_study(sampler="nsga2", options=options), 0)
+
+
+def test_ratios_that_are_found_in_training_are_refused_to_the_sampler_that_must_know_the_costs() -> None:
+    study = make_study(sampler="known_cost")
+    own = dataclasses.replace(study, method=Method(pruning="autoprune", options={"autoprune": {"ratios": "own"}}))
+    with pytest.raises(InputError, match=r"method\.autoprune .* only lower bounds: use search\.sampler = 'tpe'"):
+        SAMPLERS["known_cost"](own, 0)
+    proposed = dataclasses.replace(study, method=Method(pruning="autoprune"))
+    assert isinstance(SAMPLERS["known_cost"](proposed, 0), KnownCostSampler)
 
 
 def test_the_gaussian_process_proposes_new_configurations(run: Run) -> None:

@@ -15,7 +15,7 @@ from tests.dse.search.synthetic import make_study
 
 
 def test_real_workers_give_the_trials_that_one_process_gives_in_their_place(run: Run, tmp_path: Path) -> None:
-    study = make_study(trials=14, workers=2, sampler="tpe", constraints={"memory_bytes": 1500.0})
+    study = make_study(trials=14, workers=2, sampler="known_cost", constraints={"memory_bytes": 1500.0})
     uneven = run(study, evaluate=synthetic.evaluate_unevenly)
     with one_process():
         expected = run(study, storage_url=f"sqlite:///{tmp_path / 'expected.db'}")
