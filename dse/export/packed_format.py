@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from torch import nn
 
 from cost_models import InputError
 from dse.datasets import Samples
@@ -40,12 +41,21 @@ def write(trial: TrainedTrial, folder: Path) -> dict[str, Any]:
     return _write(IntegerNetwork.of(network, trial.input_shape), folder)
 
 
-def write_fixed_point(trial: TrainedTrial, folder: Path) -> dict[str, Any]:
-    """As :func:`write`, with two constants a channel for a table: they are rounded, and the weights trained on."""
+def with_fixed_point(trial: TrainedTrial) -> nn.Module:
+    """The trial's network with rounded constants and the weights trained on under them, as a float network.
+
+    Raises :class:`NotExactError` for a network whose neurons have no fixed-point form.
+    """
     network = copy.deepcopy(trial.network)
     make_exact(network, InputCodes.of(trial.samples), FRACTION_BITS)
     IntegerNetwork.of(network, trial.input_shape, tables=False)  # says what cannot be before anything is trained
     train_with_constants(network, trial.training, trial.schedule, loss=trial.loss, seed=trial.seed)
+    return network
+
+
+def write_fixed_point(trial: TrainedTrial, folder: Path) -> dict[str, Any]:
+    """As :func:`write`, with two constants a channel for a table (:func:`with_fixed_point`)."""
+    network = with_fixed_point(trial)
     return _write(IntegerNetwork.of(network, trial.input_shape, tables=False), folder)
 
 
