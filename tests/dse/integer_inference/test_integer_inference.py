@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -34,19 +35,32 @@ from tests.dse.integer_inference.networks import (
     with_codes,
 )
 
+
+def takes(check: Callable[[float], object], bits: float) -> bool:
+    """Whether a quantiser has this width, by its own word."""
+    try:
+        check(bits)
+    except InputError:
+        return False
+    return True
+
+
+#: Every quantiser of the tables at every width that it takes: a new one is tested the moment that it is registered.
 WEIGHT_SETTINGS = [
-    *(("uniform", bits) for bits in (1, 1.58, 2, 3, 4, 8)),
-    *(("ternary", bits) for bits in (1.58, 2)),
-    *(("sawb", bits) for bits in (2, 4, 8)),
-    *(("power_of_two", bits) for bits in (2, 3, 4)),
-    *(("mint", bits) for bits in (1.58, 4, 8)),
-    *(("equal_distance", bits) for bits in (1.58, 2, 4, 8)),
+    (name, bits)
+    for name, quantizer in WEIGHT_QUANTIZERS.items()
+    for bits in (1, 1.58, 2, 3, 4, 6, 8)
+    if takes(quantizer().check_bits, bits)
 ]
 NEURON_SETTINGS = [
-    *itertools.product(("stacked",), (1, 1.58, 2, 3, 4, 6, 8), ("hard", "soft"), ("none",)),
-    *itertools.product(("straight_through",), (1.58, 4), ("hard",), ("none",)),
-    *itertools.product(("threshold_centred",), (1.58, 2, 4), ("hard", "soft"), ("none",)),
-    *itertools.product(("shared_scale",), (1.58, 4), ("hard", "soft"), ("none",)),
+    *(
+        (name, bits, reset, "none")
+        for name, quantizer in MEMBRANE_QUANTIZERS.items()
+        for bits in (1, 1.58, 2, 4)
+        if takes(lambda bits, grid=quantizer.grid: grid(bits, 1.0, 0.25), bits)
+        for reset in ("hard", "soft")
+    ),
+    *itertools.product(("stacked",), (3, 6, 8), ("hard", "soft"), ("none",)),
     *itertools.product(("stacked",), (1.58, 4), ("hard", "soft"), ("skip", "hold")),
 ]
 
@@ -71,12 +85,20 @@ def network_of(neuron: LIF, weights: tuple[str, float], generator: torch.Generat
 def test_every_weight_quantizer_runs_on_integers_alone_without_one_different_spike(quantizer: str, bits: float) -> None:
     generator = torch.Generator().manual_seed(round(100 * bits))
     network = network_of(LIF(membrane_bits=1.58), (quantizer, bits), generator)
+    sums = [
+        int(layer.integer_weights.codes.long().abs().flatten(1).sum(1).max()) * largest_input
+        for layer, largest_input in zip((network.body[0], network.body[4], network.body[7]), (255, 4, 1), strict=True)
+    ]
+    if max(sums) >= 2**24:  # more than float32 adds up exactly: the one reason that a width can give
+        with pytest.raises(NotExactError, match=r"the sums of layer '\d' can reach"):
+            exact_pair(network)
+        return
     found = compare(*exact_pair(network), random_samples(60, generator))
-    assert found.none, found
+    assert found.none, f"weight quantizer {quantizer!r} at {bits} bits is not what its integers do: {found}"
     assert found.decisions == 60 * 4 * (5 * 36 + 7)
 
 
-def test_the_weight_settings_above_cover_every_quantizer_that_can_be_named() -> None:
+def test_every_quantizer_that_can_be_named_is_among_the_settings_above() -> None:
     assert {name for name, _ in WEIGHT_SETTINGS} == set(WEIGHT_QUANTIZERS)
     assert {name for name, *_ in NEURON_SETTINGS} == set(MEMBRANE_QUANTIZERS)
 
@@ -89,7 +111,7 @@ def test_every_neuron_setting_runs_on_integers_alone_without_one_different_state
     neuron = LIF(0.7, 0.9, reset, membrane_bits=bits, membrane_quantizer=quantizer, membrane_mask=mask)
     neuron.set_membrane_unit(0.21)
     found = compare(*exact_pair(network_of(neuron, ("uniform", 3), generator)), random_samples(40, generator))
-    assert found.none, found
+    assert found.none, f"membrane quantizer {quantizer!r} at {bits} bits is not what its tables do: {found}"
 
 
 def test_a_learned_threshold_is_the_one_of_the_tables() -> None:
