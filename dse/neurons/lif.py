@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cost_models import InputError, unknown_name
-from dse.neurons import fused
+from dse.neurons import compiled, fused
 from dse.neurons.dynamics import LIFDynamics, lif_over_time, masked_positions
 from dse.neurons.learned_threshold import SMALLEST_SHARE
 from dse.neurons.neuron import SpikingNeuron
 
 POOLS = (1, 2)
-ENGINES = ("auto", "torch", "numba")
+ENGINES = ("auto", "torch", "numba", "compiled")
 
 
 class LIF(SpikingNeuron):
@@ -27,7 +27,8 @@ class LIF(SpikingNeuron):
     ``MEMBRANE_QUANTIZERS``; ``membrane_mask`` ``"none"``, ``"skip"`` or ``"hold"`` (see :class:`LIFDynamics`);
     ``learn_threshold`` trains the threshold, one number for the layer that starts at ``threshold``
     (:mod:`dse.neurons.learned_threshold`); ``detach_reset`` treats the reset as a constant backwards; ``engine``
-    ``"auto"`` (the fused kernel where it applies: float32 on the CPU), ``"torch"`` or ``"numba"``. Wrong values raise
+    ``"auto"`` (the fused kernel where it applies: float32 on the CPU; elsewhere plain torch), ``"torch"``, ``"numba"``
+    or ``"compiled"`` (:mod:`dse.neurons.compiled`, for long trainings on a GPU). Wrong values raise
     :class:`cost_models.InputError`.
 
     >>> import torch
@@ -125,7 +126,10 @@ class LIF(SpikingNeuron):
                 blocks = self.pool**2
                 self.activity.add(blocks * float(output.detach().sum()), blocks * output.numel(), output)
             return output
-        spikes = lif_over_time(current, steps, static, dynamics, self.threshold)
+        if self.engine == "compiled" and not compiled.obstacle(current, dynamics, self.threshold is not None):
+            spikes = compiled.lif_over_time(current, steps, static, dynamics)
+        else:
+            spikes = lif_over_time(current, steps, static, dynamics, self.threshold)
         output = spikes if self.pool == 1 else functional.avg_pool2d(spikes, self.pool)
         if self.activity is not None:
             self.activity.add(float(spikes.detach().sum()), spikes.numel(), output)
@@ -144,7 +148,7 @@ class LIF(SpikingNeuron):
         return current[..., :height, :width]
 
     def _is_fused(self, current: Tensor) -> bool:
-        if self.engine == "torch":
+        if self.engine in ("torch", "compiled"):
             return False
         obstacle = fused.obstacle(current, self.dynamics, self.pool)
         if obstacle and self.engine == "numba" and self.activity is None:
