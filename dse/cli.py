@@ -206,7 +206,7 @@ def front(
 
 
 def _show_front(results: StudyResults) -> None:
-    from dse.study_tables import front_view
+    from dse.front_tables import front_view
 
     print_out(*front_view(results))
 
@@ -230,7 +230,7 @@ def recost(
 
     from dse.budget_file import csv_text, write_atomically
     from dse.documents import front_rows, recost_document
-    from dse.study_tables import recost_view
+    from dse.front_tables import recost_view
     from studies.recosting import recosted
 
     gc.disable()  # a large study is some hundred thousand small values, all of which live until the end
@@ -277,7 +277,7 @@ def budget(
     from dse.budget import Limits, best_point, nearest_reachable
     from dse.budget_file import budget_document, budget_text, format_of, write_atomically
     from dse.documents import candidates, nothing_fits_document
-    from dse.study_tables import chosen_sentence, nothing_fits_sentence, one_standard_error_choice
+    from dse.front_tables import chosen_sentence, nothing_fits_sentence, one_standard_error_choice
 
     limits = Limits.of(max_memory=max_memory, max_energy=max_energy, max_latency=max_latency, min_accuracy=min_accuracy)
     form = format_of(output, "json" if as_json and form is None and output is None else form)

@@ -251,3 +251,13 @@ def _span(values: Iterable[float | None]) -> str:
     if not known:
         return UNKNOWN
     return f"{known[0]:g}" if len(known) == 1 else f"{known[0]:g}-{known[-1]:g}"
+
+
+def steps_text(steps: int) -> str:
+    """``1 time step``, ``4 time steps``."""
+    return f"{steps} time step" + ("s" if steps != 1 else "")
+
+
+def words(name: str) -> str:
+    """A quantity's name as people say it: ``memory`` for ``memory_bytes``."""
+    return name.removesuffix("_bytes").removesuffix("_joules").removesuffix("_seconds").replace("_", " ")

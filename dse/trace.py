@@ -19,7 +19,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from cost_models import InputError, Layer, Workload
 from cost_models.errors import check_count
 from dse.spiking_network import SpikingNetwork
-from dse.trace_recorder import Recorder, Tag, set_tag
+from dse.trace_recorder import Recorder
+from dse.trace_tags import Tag, set_tag
 
 
 def trace(

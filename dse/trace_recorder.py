@@ -1,7 +1,7 @@
 """Books every operator of a forward pass on a layer.
 
 A dispatch mode sees the operators below the Python level, so functional calls, residual sums and attention count like
-modules. Each tensor carries a tag that says what it was made from: from the input, from parameters, from spikes.
+modules. Each tensor carries a tag that says what it was made from (:mod:`dse.trace_tags`).
 """
 
 from __future__ import annotations
@@ -15,90 +15,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from cost_models import InputError, Layer
+from cost_models import Layer
 from dse import trace_operators as operators
 from dse.trace_neurons import emits_spikes, is_spiking_neuron
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """What a tensor was made from.
-
-    ``data``: from the input; ``spiking``: it holds spikes or sums of spikes; ``static``: the same in every time step;
-    ``producer``: the compressible layer it came out of; ``parameters``: names of the parameters it was made from;
-    ``channels``: the compressible layer whose output channels it holds, each in an equal share of it.
-    """
-
-    data: bool = False
-    spiking: bool = False
-    static: bool = False
-    producer: str | None = None
-    parameters: tuple[str, ...] = ()
-    channels: str | None = None
-
-
-_NEUTRAL = Tag()
-
-
-@dataclass(slots=True)
-class _Record:
-    """A layer while it is being collected."""
-
-    name: str
-    kind: str
-    weight_shape: tuple[int, ...] = ()
-    macs: int = 0
-    lookups: int = 0
-    input_shape: tuple[int, ...] = ()
-    output_shape: tuple[int, ...] = ()
-    groups: int = 1
-    other_parameters: int = 0
-    neurons: int = 0
-    neuron: str | None = None
-    spiking: bool = True
-    static: bool = True
-    calls: int = 0
-    neuron_calls: int = 0
-    sources: set[str | None] = field(default_factory=set)
-    neurons_per_channel: bool = True
-
-    def divide(self, steps: int) -> None:
-        """Share the counts of a forward pass among the time steps that it loops over itself.
-
-        What a static input is computed from once, outside the loop, stays as it is.
-        """
-        if self.calls % steps and not self.static:
-            raise InputError(
-                f"layer {self.name!r} runs {self.calls} times in one forward pass; that is no multiple of the {steps} "
-                "time steps it is said to loop over"
-            )
-        if self.calls % steps == 0:
-            self.macs, self.lookups = self.macs // steps, self.lookups // steps
-        if self.neuron_calls % steps == 0:
-            self.neurons //= steps
-
-    def layer(self) -> Layer:
-        """The finished layer."""
-        weights = math.prod(self.weight_shape) if self.weight_shape else 0
-        product = self.macs if not weights else 0
-        positions = self.lookups if self.kind == "embedding" else self.macs // weights if weights else 1
-        return Layer(
-            name=self.name,
-            kind=self.kind,
-            weight_shape=self.weight_shape,
-            positions=positions,
-            input_shape=self.input_shape,
-            output_shape=self.output_shape,
-            groups=self.groups,
-            other_parameters=self.other_parameters,
-            product_macs=product,
-            neurons=self.neurons,
-            neuron=self.neuron,
-            spiking_input=self.spiking,
-            static_input=self.static,
-            reads=next(iter(self.sources)) if len(self.sources) == 1 else None,
-            neurons_per_channel=self.neurons_per_channel,
-        )
+from dse.trace_record import LayerRecord
+from dse.trace_tags import Tag, combined, set_tag, tag_of
 
 
 @dataclass(slots=True)
@@ -126,8 +47,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.records: dict[tuple[str, ...], _Record] = {}
-        self.names: dict[str, _Record] = {}
+        self.records: dict[tuple[str, ...], LayerRecord] = {}
+        self.names: dict[str, LayerRecord] = {}
         self.unpriced: dict[str, None] = {}
         self.parameters = dict(network.named_parameters())
         self.owners: dict[str, list[str]] = {}
@@ -150,7 +71,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return output
 
     def _book(self, function: Any, name: str, args: tuple[Any, ...], tensors: list[Tensor], output: Any) -> Tag:
-        tag = _combine(function, name, tensors, args, output)
+        tag = combined(function, name, tensors, args, output)
         if name in operators.CONVOLUTIONS:
             return self._convolution(args, output, tag)
         if name in operators.PRODUCTS:
@@ -262,7 +183,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         record.spiking = False
         return Tag(data=True, static=tag_of(indices).static)
 
-    def _plain(self, kind: str, word: str, source: Tensor, output: Tensor, tag: Tag) -> _Record:
+    def _plain(self, kind: str, word: str, source: Tensor, output: Tensor, tag: Tag) -> LayerRecord:
         """Book an operator without weights on its own layer, the same one in each call of its module."""
         call = self.calls[-1]
         number = call.seen[word] = call.seen.get(word, 0) + 1
@@ -279,12 +200,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         record.static &= tag.static
         return record
 
-    def _new(self, key: tuple[str, ...], name: str, kind: str) -> _Record:
+    def _new(self, key: tuple[str, ...], name: str, kind: str) -> LayerRecord:
         unique, number = name, 1
         while unique in self.names:
             number += 1
             unique = f"{name}_{number}"
-        record = self.records[key] = self.names[unique] = _Record(unique, kind)
+        record = self.records[key] = self.names[unique] = LayerRecord(unique, kind)
         return record
 
     def enter(self, path: str, module: nn.Module) -> None:
@@ -357,41 +278,6 @@ def owner_and_attribute(path: str) -> tuple[str, str]:
 def sum_distinct(tensor: Tensor) -> int:
     """Elements of a tensor, those that an expanded view repeats counted once."""
     return math.prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride or size == 1)
-
-
-def tag_of(tensor: Tensor) -> Tag:
-    """What is known about a tensor."""
-    return getattr(tensor, "_workload_tag", _NEUTRAL)
-
-
-def set_tag(tensor: Tensor, tag: Tag) -> None:
-    """Remember what is known about a tensor."""
-    tensor._workload_tag = tag  # type: ignore[attr-defined]
-
-
-def _combine(function: Any, name: str, tensors: list[Tensor], args: tuple[Any, ...], output: Any) -> Tag:
-    tags = [tag for tag in map(tag_of, tensors) if tag is not _NEUTRAL]
-    data = [tag for tag in tags if tag.data]
-    if name in operators.SHAPE_ONLY:
-        return _NEUTRAL
-    if not data:
-        return Tag(parameters=tuple(dict.fromkeys(name for tag in tags for name in tag.parameters)))
-    return Tag(
-        data=True,
-        spiking=operators.keeps_spikes(function, name) and all(tag.spiking for tag in data),
-        static=all(tag.static for tag in data),
-        producer=next((tag.producer for tag in data if tag.producer), None),
-        channels=_channels(function, name, tensors, args, output),
-    )
-
-
-def _channels(function: Any, name: str, tensors: list[Tensor], args: tuple[Any, ...], output: Any) -> str | None:
-    """Whose output channels the result still holds, each in an equal share: those of all operands, or nobody's."""
-    sources = {tag_of(tensor).channels for tensor in tensors if tag_of(tensor).data}
-    first = next((leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)), None)
-    if len(sources) != 1 or first is None or not operators.keeps_channels(function, name, args, first):
-        return None
-    return next(iter(sources))
 
 
 def _sample(tensor: Tensor) -> tuple[int, ...]:

@@ -1,6 +1,8 @@
 """The fused neuron: leak, fire, reset, quantise and 2x2 average pool over all time steps, in chunks that stay in cache.
 
 Importing this module compiles it (once; the machine code is cached on disk), so it is imported only when first used.
+All in one file, as numba's cache on disk notices a change only in the file of the compiled function.
+
 One thread. Tensors are flat: ``steps`` blocks of one value a neuron, or one block if the current is static. Backwards
 the membranes of a chunk are computed again from the currents, so nothing else has to be kept.
 
