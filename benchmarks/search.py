@@ -1,8 +1,9 @@
 """Searches with known costs against Optuna's samplers: hypervolume against the number of trainings.
 
 Run: ``python benchmarks/search.py`` does what is not in the results yet and then writes ``docs/results/search.md``; it
-may be stopped at any time. ``--problems``, ``--samplers``, ``--seeds`` and ``--minutes`` choose a part; ``--report``
-only writes. qLogNEHVI needs ``pip install optuna-integration botorch``; it is left out where they are absent.
+may be stopped at any time. ``--problems``, ``--samplers``, ``--seeds`` and ``--minutes`` choose a part; ``--ask-times``
+measures the seconds of a proposal against layers and trials; ``--report`` only writes. qLogNEHVI needs ``pip install
+optuna-integration botorch``; it is left out where they are absent.
 
 Each sampler is run as Optuna offers it, with the excess over the limit set as a constraint (a configuration over the
 limit then costs a training), and behind a plain gate: proposals over the limit or tried before are told as pruned and
@@ -22,13 +23,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import moocore
 import numpy as np
 import optuna
-from landscapes import CHANCE
+import search_ask_times
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
-from search_plan import LENGTHS, MARKS, OURS, RESULTS, SLOW, STOCK, Run, load, plan
-from search_problems import Choices, SearchProblem, Training, problems
+from search_plan import LENGTHS, MARKS, OURS, PROBED, RESULTS, SLOW, STOCK, Run, load, plan
+from search_problems import Choices, SearchProblem, Training, hypervolume, problems
 from search_report import write
 
 DIRECTIONS = ["maximize", "minimize", "minimize"]
@@ -38,10 +38,8 @@ MOST_REFUSALS = 25
 
 def make(sampler: str, seed: int) -> BaseSampler:
     if sampler == "qlognehvi":
-        from botorch.settings import debug
-        from optuna_integration.botorch import BoTorchSampler, qehvi_candidates_func  # noqa: F401
+        from optuna_integration.botorch import BoTorchSampler
 
-        debug._set_state(False)
         return BoTorchSampler(candidates_func=_qlognehvi, n_startup_trials=20, seed=seed)
     made: Mapping[str, Any] = {
         "random": lambda: RandomSampler(seed=seed),
@@ -56,7 +54,8 @@ def make(sampler: str, seed: int) -> BaseSampler:
 
 def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainings: int) -> Run:
     """One search until the number of trainings is reached."""
-    study = optuna.create_study(directions=DIRECTIONS, sampler=None if sampler == OURS else make(sampler, seed))
+    ours = sampler in (OURS, PROBED)
+    study = optuna.create_study(directions=DIRECTIONS, sampler=None if ours else make(sampler, seed))
     generator = np.random.default_rng([seed, 1])
     done: list[tuple[Choices, Training]] = []
     seen: set[tuple[Any, ...]] = set()
@@ -66,8 +65,8 @@ def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainin
     spent: list[float] = []
     refusals = 0
     while len(done) < trainings:
-        if sampler == OURS:
-            study.sampler = problem.known_cost(seed, done)
+        if ours:
+            study.sampler = problem.known_cost(seed, done, sampler == PROBED)
         if refusals >= MOST_REFUSALS:
             study.enqueue_trial(_random(problem, seen, generator))
         started = time.perf_counter()
@@ -91,9 +90,9 @@ def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainin
             points.append((-found.accuracy, *found.costs))
             read.append((-found.reading, *found.costs))
         if len(done) in MARKS:
-            run.hypervolume.append(round(_hypervolume(points), 5))
+            run.hypervolume.append(round(hypervolume(points), 5))
             if problem.trained:
-                run.by_readings.append(round(_hypervolume(read), 5))
+                run.by_readings.append(round(hypervolume(read), 5))
         if len(done) in (30, 50, 80, trainings):
             run.ask_seconds[len(done)] = round(statistics.median(spent[-10:]), 4)
     return run
@@ -106,11 +105,6 @@ def _random(problem: SearchProblem, seen: set[tuple[Any, ...]], generator: np.ra
         params = study.ask(problem.space).params
         if tuple(params[name] for name in problem.space) not in seen and problem.excess(params) <= 0:
             return params
-
-
-def _hypervolume(points: list[tuple[float, float, float]]) -> float:
-    """The share of the box between (1, no cost) and (chance, reference costs) that is dominated."""
-    return float(moocore.hypervolume(np.array(points), ref=[-CHANCE, 1.0, 1.0])) / (1.0 - CHANCE) if points else 0.0
 
 
 def _qlognehvi(train_x: Any, train_obj: Any, train_con: Any, bounds: Any, pending_x: Any = None) -> Any:
@@ -146,17 +140,20 @@ def _qlognehvi(train_x: Any, train_obj: Any, train_con: Any, bounds: Any, pendin
 
 
 def main() -> None:
-    every = problems()
+    every, every_sampler = problems(), [*STOCK, OURS, PROBED, *SLOW]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", nargs="+", choices=list(every), default=list(every))
-    parser.add_argument("--samplers", nargs="+", choices=[*STOCK, OURS, *SLOW], default=[*STOCK, OURS, *SLOW])
+    parser.add_argument("--samplers", nargs="+", choices=every_sampler, default=every_sampler)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no further search after this time")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--ask-times", action="store_true", help="measure the seconds of proposals first")
     parser.add_argument("--report", action="store_true", help="only write the report")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if options.ask_times:
+        search_ask_times.measure()
     until = time.monotonic() + 60.0 * options.minutes
     for one in plan(options.problems, options.samplers, range(options.seeds)) if not options.report else ():
         if time.monotonic() > until:

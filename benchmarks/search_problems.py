@@ -10,6 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import moocore
 import numpy as np
 from landscapes import CHANCE, LANDSCAPES, Floats, Landscape
 from optuna.distributions import BaseDistribution
@@ -58,8 +59,8 @@ class SearchProblem(Protocol):
     def train(self, choices: Choices, generator: np.random.Generator) -> Training:
         """One training; ``generator`` is its noise."""
 
-    def known_cost(self, seed: int, trainings: list[tuple[Choices, Training]]) -> BaseSampler:
-        """Our sampler for the next proposal."""
+    def known_cost(self, seed: int, trainings: list[tuple[Choices, Training]], probed: bool) -> BaseSampler:
+        """Our sampler for the next proposal; ``probed`` tells it sensitivities that were seen before the search."""
 
 
 class Synthetic:
@@ -82,11 +83,12 @@ class Synthetic:
         true = float(self._landscape.accuracy(columns)[0])
         return Training((reading, *costs), true, (costs[0] / reference[0], costs[1] / reference[1]))
 
-    def known_cost(self, seed: int, trainings: list[tuple[Choices, Training]]) -> BaseSampler:
+    def known_cost(self, seed: int, trainings: list[tuple[Choices, Training]], probed: bool) -> BaseSampler:
         if not trainings or self._sampler is None:
             known = {1: self._landscape.memory, 2: self._landscape.operations}
             limits = self._landscape.limits if self._landscape.limit else None
-            self._sampler = KnownCostSampler(self.space, known, limits, seed, chance=CHANCE)
+            measured = self._landscape.probed(np.random.default_rng([seed, 2])) if probed else None
+            self._sampler = KnownCostSampler(self.space, known, limits, seed, chance=CHANCE, measured=measured)
         return self._sampler
 
 
@@ -145,15 +147,21 @@ class Trained:
         row = self.gate.space.indices(choices)
         return max(self.gate.excesses(row).values(), default=-1.0)
 
-    def train(self, choices: Choices, generator: np.random.Generator) -> Training:
+    def train(self, choices: Choices, generator: np.random.Generator | None = None) -> Training:
         line = self._line(choices)
         told = line["curve"][-1], line["memory_bytes"], line["energy_joules"]
         costs = told[1] / self._largest[0], told[2] / self._largest[1]
         return Training(told, self._expected[line["number"]], costs)
 
-    def known_cost(self, seed: int, trainings: list[tuple[Choices, Training]]) -> BaseSampler:
+    def best_possible(self) -> float:
+        """The hypervolume of all configurations that keep the limit."""
+        every = [dict(key) for key in self._lines if key]
+        found = [self.train(choices) for choices in every if self.excess(choices) <= 0]
+        return hypervolume([(-one.accuracy, *one.costs) for one in found])
+
+    def known_cost(self, seed: int, trainings: list[tuple[Choices, Training]], probed: bool) -> BaseSampler:
         forecast = CostForecast(self.gate, [self._evaluation(choices) for choices, _ in trainings])
-        return SAMPLERS["known_cost"](self.study, seed, forecast)
+        return SAMPLERS["known_cost"](self.study, seed, forecast, self._lines[()]["sensitivities"] if probed else None)
 
     def _line(self, choices: Choices) -> dict[str, Any]:
         row = self.gate.space.choices(self.gate.space.indices(choices))
@@ -183,6 +191,11 @@ class Trained:
             cost=estimate(workload, configuration, self.gate.hardware),
             measurements=(Measurement("validation", "accuracy", 0, line["curve"][-1]),),
         )
+
+
+def hypervolume(points: Sequence[tuple[float, float, float]]) -> float:
+    """The share of the box between (1, no cost) and (chance, reference costs) that (-accuracy, costs) dominate."""
+    return float(moocore.hypervolume(np.array(points), ref=[-CHANCE, 1.0, 1.0])) / (1.0 - CHANCE) if points else 0.0
 
 
 def pairwise_fit(choices: Sequence[Choices], accuracies: Sequence[float]) -> Floats:

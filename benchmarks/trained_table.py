@@ -14,6 +14,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from dse.datasets import Samples, load_dataset, split_train_validation
 from dse.evaluate import Job
 from dse.pruning import PRUNING_METHODS, LayerWeight, MagnitudePruning, Progress
 from dse.search.seeds import derive_seed
+from dse.search.sensitivities import probed_sensitivities, sensitivities_of
 from dse.search.suggest import SearchSpace
 from studies import Evaluation, Study, load_study
 
@@ -83,6 +85,13 @@ def line(number: int | None, choices: Mapping[str, Any], found: Evaluation, curv
     }
 
 
+def uncompressed(study: Study) -> dict[str, Any]:
+    found = dse.evaluate.baseline(study)
+    probed = replace(found, measurements=probed_sensitivities(study, found))
+    sensitivities = {name: round(value, 4) for name, value in sensitivities_of(probed).items()}
+    return {**line(None, {}, found, ()), "sensitivities": sensitivities}
+
+
 def train_all(study: Study, output: Path, seconds: float) -> None:
     started = time.monotonic()
     done = {json.loads(text)["number"] for text in output.read_text().splitlines()} if output.exists() else set()
@@ -92,7 +101,7 @@ def train_all(study: Study, output: Path, seconds: float) -> None:
     space = SearchSpace.of(study.space, dse.evaluate.trace_study(study))
     with output.open("a") as file:
         if None not in done:
-            print(json.dumps(line(None, {}, dse.evaluate.baseline(study), ())), file=file, flush=True)
+            print(json.dumps(uncompressed(study)), file=file, flush=True)
         for number, choices in grid(space, study.seed):
             if number in done:
                 continue

@@ -52,8 +52,9 @@ class Proposer:
     nothing is remembered but the trials themselves, and a resumed study proposes what an uninterrupted one would.
     """
 
-    def __init__(self, study: Study, gate: CostGate) -> None:
+    def __init__(self, study: Study, gate: CostGate, sensitivities: Mapping[str, float] | None = None) -> None:
         self._study = study
+        self._sensitivities = sensitivities
         self._space = gate.space
         self._gate = gate
         self._finished: list[Evaluation] = []
@@ -83,7 +84,8 @@ class Proposer:
     def ask(self, number: int, choices: Mapping[str, Any] | None = None) -> Proposal:
         """The sampler's next proposal, for the trial of this number; ``choices`` are taken instead where given."""
         forecast = CostForecast(self._gate, tuple(self._finished))
-        sampler = self._make_sampler(self._study, derive_seed(self._study.seed, "proposal", number), forecast)
+        seed = derive_seed(self._study.seed, "proposal", number)
+        sampler = self._make_sampler(self._study, seed, forecast, self._sensitivities)
         self._optuna.sampler = sampler if choices is None else _Given(sampler, choices)
         before = self._study_attributes()
         with quiet_optuna():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Protocol
 
 import dse.evaluate
@@ -18,6 +19,8 @@ from dse.search.progress import OnProgress, Progress, Watch
 from dse.search.proposer import Proposer
 from dse.search.reachable import check_reachable
 from dse.search.record import Record
+from dse.search.samplers import probes_wanted
+from dse.search.sensitivities import Probe, probed_sensitivities, sensitivities_of
 from studies import Evaluation, State, Study, StudyResults, StudyStore
 
 
@@ -37,6 +40,7 @@ def run_study(
     evaluate: Evaluate = dse.evaluate.evaluate,
     baseline: Baseline = dse.evaluate.baseline,
     trace_study: TraceStudy = dse.evaluate.trace_study,
+    probe: Probe = probed_sensitivities,
     mirror: bool = True,
 ) -> StudyResults:
     """Search until the study has ``study.search.trials`` finished trials in all, then measure its front.
@@ -53,7 +57,7 @@ def run_study(
     prepared = prepare(study, trace_study, data_root)
     keep_freed_memory()
     with StudyStore(storage_url) as store, only_run(storage_url, study.name):
-        reference = _reference(prepared, store, data_root, baseline, watch)
+        reference = _reference(prepared, store, data_root, baseline, probe, watch)
         record = Record(study, store, reference, Mirror(storage_url, study, prepared.space) if mirror else None, watch)
         watch.update(phase="search")
         record.load()
@@ -67,9 +71,12 @@ def run_study(
 
 
 def _reference(
-    prepared: Prepared, store: StudyStore, data_root: str | None, baseline: Baseline, watch: Watch
+    prepared: Prepared, store: StudyStore, data_root: str | None, baseline: Baseline, probe: Probe, watch: Watch
 ) -> Evaluation:
-    """The study's stored baseline; a new study is created with it once its limits are known to be reachable."""
+    """The study's stored baseline; a new study is created with it once its limits are known to be reachable.
+
+    The sensitivities that the sampler wants are probed once and kept with it.
+    """
     study = prepared.study
     if study.name in store.names():
         store.create(study)  # refuses a study that has changed
@@ -81,6 +88,8 @@ def _reference(
     if trained.state is not State.COMPLETE or trained.workload is None:
         raise StudyAborted(f"study {study.name!r}: the uncompressed network could not be trained: {trained.reason}")
     check_reachable(prepared.gate(trained.workload), "constraints, under the activity of the uncompressed network")
+    if probes_wanted(study):
+        trained = replace(trained, measurements=(*trained.measurements, *probe(study, trained, data_root)))
     store.create(study)
     store.add(study.name, trained)
     return trained
@@ -90,7 +99,7 @@ def _search(prepared: Prepared, record: Record, engine: Engine, data_root: str |
     study = prepared.study
     assert record.baseline.workload is not None
     gate = prepared.gate(record.baseline.workload)
-    loop = SearchLoop(study, gate, Proposer(study, gate), record, engine, data_root)
+    loop = SearchLoop(study, gate, Proposer(study, gate, sensitivities_of(record.baseline)), record, engine, data_root)
     loop.run()
     if loop.exhausted:
         record.tell_watch(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from optuna.exceptions import ExperimentalWarning
@@ -32,12 +33,26 @@ __all__ = ["SAMPLERS", "KnownCostSampler", "SamplerFactory"]
 class SamplerFactory(Protocol):
     """Makes the sampler for one proposal of a study from a seed; the next proposal gets a new one."""
 
-    def __call__(self, study: Study, seed: int, forecast: CostForecast | None = None) -> BaseSampler:
-        """``forecast`` tells what configurations cost; it is None where only the options are checked."""
+    def __call__(
+        self,
+        study: Study,
+        seed: int,
+        forecast: CostForecast | None = None,
+        sensitivities: Mapping[str, float] | None = None,
+    ) -> BaseSampler:
+        """``forecast`` tells what configurations cost; it is None where only the options are checked.
+
+        ``sensitivities`` are those that were probed before the search, by parameter name.
+        """
 
 
 def _optuna(sampler: type[BaseSampler], **defaults: Any) -> SamplerFactory:
-    def make(study: Study, seed: int, forecast: CostForecast | None = None) -> BaseSampler:
+    def make(
+        study: Study,
+        seed: int,
+        forecast: CostForecast | None = None,
+        sensitivities: Mapping[str, float] | None = None,
+    ) -> BaseSampler:
         known = [name for name in inspect.signature(sampler).parameters if name not in ("seed", "constraints_func")]
         for name in study.search.options:
             if name not in known:
@@ -52,9 +67,22 @@ def _optuna(sampler: type[BaseSampler], **defaults: Any) -> SamplerFactory:
     return make
 
 
-def _known_cost(study: Study, seed: int, forecast: CostForecast | None = None) -> BaseSampler:
-    for name in study.search.options:
-        raise InputError(f"search.options of 'known_cost': {name!r} is given, but it has no options")
+def probes_wanted(study: Study) -> bool:
+    """Whether the sampler of this study makes use of sensitivities that are probed before the search."""
+    return study.search.sampler == "known_cost" and study.search.options.get("sensitivities", True) is True
+
+
+def _known_cost(
+    study: Study,
+    seed: int,
+    forecast: CostForecast | None = None,
+    sensitivities: Mapping[str, float] | None = None,
+) -> BaseSampler:
+    for name, value in study.search.options.items():
+        if name != "sensitivities":
+            raise InputError("search.options of 'known_cost': " + unknown_name("option", name, ["sensitivities"]))
+        if not isinstance(value, bool):
+            raise InputError(f"search.options of 'known_cost': sensitivities is {value!r}; it is true or false")
     if forecast is None:
         _check_costs_known(study)
         return KnownCostSampler({}, {}, seed=seed)
@@ -67,6 +95,7 @@ def _known_cost(study: Study, seed: int, forecast: CostForecast | None = None) -
         seed,
         chance=_chance(study, forecast.gate.workload),
         cost_error={index: forecast.error(name) for index, name in costs.items() if name in forecast.uncertain},
+        measured=sensitivities if probes_wanted(study) else None,
     )
 
 

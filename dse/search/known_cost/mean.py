@@ -97,24 +97,26 @@ class MonotoneMean:
         put("wide_scale", -1.5, 1.5)
         put("wide_shape", 4.0, 2.0)
         put("choice", 0.0, _CHOICE_SPREAD)
-        shared, own = (LAYER_SPREAD, ROLE_SPREAD) if not self.measured else (MEASURED_SHARED, MEASURED_SPREAD)
+        values = self._measured_sensitivities()
+        shared = np.where(np.isnan(values), LAYER_SPREAD, MEASURED_SHARED)
+        own = np.where(np.isnan(values), ROLE_SPREAD, MEASURED_SPREAD)
         layer = self._layered[1]
-        covariance = shared**2 * (layer[:, None] == layer) + own**2 * np.eye(len(layer))
+        covariance = np.outer(shared, shared) * (layer[:, None] == layer) + np.diag(own**2)
         if len(layer):
             root[s["sensitivity"], s["sensitivity"]] = np.linalg.cholesky(covariance)
-        mean[s["sensitivity"]] = self._measured_sensitivities()
+        mean[s["sensitivity"]] = np.nan_to_num(values)
         return mean, root
 
     def _measured_sensitivities(self) -> Floats:
+        """Centred by role and scaled; NaN where nothing was measured."""
         axis, _, role = self._layered
-        if not self.measured or not len(axis):
-            return np.zeros(len(axis))
-        values = np.array([self.measured.get(self.axes.axes[index].name, np.nan) for index in axis.tolist()])
+        named = self.measured or {}
+        values = np.array([named.get(self.axes.axes[index].name, np.nan) for index in axis.tolist()], dtype=float)
         for number in range(len(self.roles)):
             own = role == number
             known = values[own & ~np.isnan(values)]
             values[own] -= known.mean() if len(known) else 0.0
-        scaled: Floats = np.clip(np.nan_to_num(values), -_MEASURED_MOST, _MEASURED_MOST) * _MEASURED_SCALE
+        scaled: Floats = np.clip(values, -_MEASURED_MOST, _MEASURED_MOST) * _MEASURED_SCALE
         return scaled
 
     def clipped(self, theta: Floats) -> Floats:

@@ -31,6 +31,7 @@ def run(url: str) -> Run:
             "evaluate": synthetic.evaluate,
             "baseline": synthetic.baseline,
             "trace_study": synthetic.trace_study,
+            "probe": synthetic.probe,
             "mirror": False,
         }
         return run_study(study, **{**given, **settings})

@@ -13,6 +13,7 @@ from typing import Any
 
 from cost_models import Configuration, Layer, Workload, estimate, load_hardware
 from dse.evaluate import Job
+from dse.search.sensitivities import PREFIX
 from studies import Choices, DesignSpace, Evaluation, Measurement, Search, State, Study
 
 WORKLOAD = Workload(
@@ -46,6 +47,12 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
 def baseline(study: Study, data_root: str | None = None, splits: tuple[str, ...] = ("validation",)) -> Evaluation:
     asked = Configuration.uniform(WORKLOAD, time_steps=4)
     return dataclasses.replace(evaluate(Job(study, asked, study.seed, None, splits)), trial=None)
+
+
+def probe(study: Study, baseline: Evaluation, data_root: str | None = None) -> tuple[Measurement, ...]:
+    """What a probe of the synthetic network would say of a few parameters."""
+    found = {"conv1/weight_bits": -1.0, "conv2/weight_bits": -2.0, "fc/pruning_ratio": 0.5}
+    return tuple(Measurement("training", PREFIX + name, study.seed, value) for name, value in found.items())
 
 
 def evaluate(job: Job) -> Evaluation:

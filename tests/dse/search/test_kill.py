@@ -28,7 +28,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     study = synthetic.make_study(trials=12, sampler="known_cost", workers=int(sys.argv[2]), seeds_on_front=1)
     run_study(study, sys.argv[1], evaluate=synthetic.evaluate_slowly, baseline=synthetic.baseline,
-              trace_study=synthetic.trace_study)
+              trace_study=synthetic.trace_study, probe=synthetic.probe)
 """
 
 
