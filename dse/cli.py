@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cost_models import InputError
-from dse import export_commands, network_commands
+from dse import export_commands, network_commands, storage_commands
 from dse.console import print_json, print_out
 from dse.options import DEFAULT_STORAGE, AsJson, DataRoot, OutputFile, Storage, StudyName
 from dse.stored_results import stored_results as _results
@@ -325,6 +325,7 @@ def report(
 
 app.command("export", rich_help_panel=SEARCH)(export_commands.export)
 app.command("verify", rich_help_panel=SEARCH)(export_commands.verify)
+app.command("doctor", rich_help_panel=SEARCH)(storage_commands.doctor)
 app.command("cost", rich_help_panel=COSTS)(network_commands.cost)
 app.command("break-even", rich_help_panel=COSTS)(network_commands.break_even)
 app.command("networks", rich_help_panel=NAMES)(network_commands.networks)

@@ -55,21 +55,27 @@ def recosted(results: StudyResults, hardware: str) -> StudyResults:
 def _in_total(evaluations: Sequence[Evaluation], profile: HardwareProfile) -> list[Evaluation]:
     """The evaluations with their total costs on ``profile``; without any cost where they were never trained."""
     costs: list[CostReport | None] = [None] * len(evaluations)
-    groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-    for index, evaluation in enumerate(evaluations):
-        if evaluation.workload is not None and evaluation.realised is not None:
-            shapes = tuple(
-                (layer.name, layer.weight_shape, layer.positions, layer.parameters, layer.gate_macs)
-                for layer in evaluation.workload.layers
-            )
-            groups[shapes].append(index)
-    for indices in groups.values():
+    workloads = [None if evaluation.realised is None else evaluation.workload for evaluation in evaluations]
+    for indices in of_one_network(workloads):
         pairs = [(evaluations[index].realised, evaluations[index].workload) for index in indices]
         configurations = [configuration for configuration, _ in pairs if configuration is not None]
         measured = [workload for _, workload in pairs if workload is not None]
         for index, report in zip(indices, _reports(configurations, measured, profile), strict=True):
             costs[index] = report
     return [replace(evaluation, cost=cost) for evaluation, cost in zip(evaluations, costs, strict=True)]
+
+
+def of_one_network(workloads: Sequence[Workload | None]) -> list[list[int]]:
+    """The positions of workloads that differ in their activity only, so that they can be priced together."""
+    groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    for index, workload in enumerate(workloads):
+        if workload is not None:
+            shapes = tuple(
+                (layer.name, layer.weight_shape, layer.positions, layer.parameters, layer.gate_macs)
+                for layer in workload.layers
+            )
+            groups[shapes].append(index)
+    return list(groups.values())
 
 
 def _reports(

@@ -16,12 +16,14 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from cost_models import InputError, Workload, unknown_name
+from studies.checkup import Checkup, check_up
 from studies.database import Database
 from studies.evaluation import Evaluation, Measurement, State
 from studies.pareto import FrontSnapshot
 from studies.queries import read_evaluations, read_fronts
 from studies.results import StudyResults
 from studies.rows import Row, child_rows, measurement_rows, sound, to_json, trial_row, workload_structure
+from studies.storage_faults import storage_faults
 from studies.study import Study
 from studies.study_dict import first_difference, study_from_dict, study_to_dict
 from studies.tables import Base, FrontMemberRow, FrontRow, MeasurementRow, StudyRow, TrialRow, WorkloadRow
@@ -189,6 +191,22 @@ class StudyStore:
                 created=datetime.fromisoformat(row.created),
                 versions=json.loads(row.versions),
             )
+
+    def check_up(self, name: str) -> Checkup:
+        """Compute what follows from a study's trials anew; a study that cannot be read is a finding, not an error."""
+        if name not in self.names():
+            self.study(name)  # says which names there are
+        try:
+            return check_up(self.results(name))
+        except InputError as error:
+            return Checkup(name, findings=(str(error),))
+
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the storage as a whole, a sentence for each kind of fault."""
+        if not self._database.ready:
+            return ()
+        with self._database.reading() as session:
+            return tuple(storage_faults(session))
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[Session]:
