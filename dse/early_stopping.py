@@ -1,9 +1,11 @@
-"""Early stopping against an attained front: a training ends once even an optimistic end of it could not join the front.
+"""Early stopping against an attained front: a training ends once it has too small a chance to join the front.
 
 Costs are known before a training, accuracy is not. A front member that costs no more than the new trial sets the
-accuracy that the trial must reach; what it can still reach is forecast at the end of each epoch from its curve and its
-configuration, learned from the finished trials of the same study. Own method; the idea of extrapolating curves is that
-of Domhan et al. 2015 (IJCAI), here against a front instead of a single best value.
+accuracy that the trial must exceed; where it will end is forecast at the end of each epoch from its configuration and
+its curve so far, learned from the finished trials of the same study. Own method; the idea of extrapolating curves is
+that of Domhan et al. 2015 (IJCAI), here against a front instead of a single best value.
+
+How small a chance is too small follows from what a stop saves and what it may cost (:func:`allowed_risk`).
 
 All values are plain, so that a worker gets the whole rule with its job.
 """
@@ -20,32 +22,20 @@ from scipy.special import stdtrit
 
 from cost_models import Configuration
 from studies.evaluation import Evaluation, State
+from studies.membership import accuracy_of, log_error
 
 FloatArray = NDArray[np.float64]
 
-#: How optimistic a forecast is: the end lies below it with this probability.
-OPTIMISM = 0.99
+#: The risk that a stop takes, over the share of trials on the front; chosen on other orders than docs/results reports.
+RISK = 0.25
+#: The largest chance to join the front that a stop may ever take.
+LARGEST_RISK = 0.05
 #: The last epochs of a curve that a forecast looks at.
 LAGS = 3
 #: Finished trainings below which nothing is forecast, and so nothing stopped.
 FEWEST_CURVES = 8
-_FLOOR = 0.01  # the share of errors below which differences count ever less
-_RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_RIDGES = (0.3, 1.0, 3.0, 10.0)
 _PAIRS = (0.0, 0.3, 1.0)
-
-
-def log_error(accuracy: FloatArray | float) -> FloatArray:
-    """The scale on which forecasts are made, -log(1 - accuracy + 0.01): relative changes of the error count."""
-    return -np.log(1.0 - np.asarray(accuracy, dtype=np.float64) + _FLOOR)
-
-
-def accuracy_of(value: float) -> float:
-    """The accuracy, a share, at a value of :func:`log_error`.
-
-    >>> round(accuracy_of(float(log_error(0.9))), 6)
-    0.9
-    """
-    return min(max(1.0 + _FLOOR - math.exp(-value), 0.0), 1.0)
 
 
 def features(configuration: Configuration) -> tuple[float, ...]:
@@ -57,35 +47,49 @@ def features(configuration: Configuration) -> tuple[float, ...]:
     return tuple(values)
 
 
+def allowed_risk(on_front: float, epoch: int, epochs: int, risk: float = RISK) -> float:
+    """The chance to join the front at which a training may be stopped after ``epoch`` of ``epochs``.
+
+    It is in proportion to the share of the training that the stop saves, and to ``on_front``, the share of the finished
+    trials that are on the front now. The latter makes early and late risks worth the same: what joins the front of k
+    trials is still on it after K with about the probability that the share on the front falls by meanwhile, if the
+    proposals come in no particular order (and with less if they get better). So of the members of the last front, how
+    long the study may ever be, at most the share ``risk`` is lost; far less in truth, since hardly a training that is
+    stopped is as undecided as allowed.
+
+    >>> allowed_risk(on_front=0.1, epoch=1, epochs=5), allowed_risk(on_front=0.8, epoch=4, epochs=5)
+    (0.02, 0.01)
+    """
+    return min(risk * on_front, LARGEST_RISK) * (epochs - epoch) / epochs
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """The end of one training, seen from the end of one of its epochs: a distribution that depends on its readings.
 
-    On the scale of :func:`log_error`, with x the last readings of the curve, newest first, standardised by ``centre``
-    and ``scale``, and m all products of at most two of them (:func:`products`): the mean is ``mean`` m, the optimistic
-    end lies ``width`` * sqrt(m ``variance`` m) higher. A curve unlike the finished ones has a larger variance.
+    On the scale of :func:`log_error`, with x the last readings of the curve, oldest first, less what was ``expected``
+    of them from the configuration alone: the mean is ``end`` + ``weights`` x, and the optimistic end lies
+    ``width`` * sqrt(1 + x ``unusual`` x) higher. A curve unlike the finished ones has a larger variance.
     """
 
-    centre: tuple[float, ...]
-    scale: tuple[float, ...]
-    mean: tuple[float, ...]
-    variance: tuple[tuple[float, ...], ...]
+    end: float
+    expected: tuple[float, ...]
+    weights: tuple[float, ...]
+    unusual: tuple[tuple[float, ...], ...]
     width: float
 
-    def expected(self, curve: Sequence[float]) -> float:
+    def mean(self, curve: Sequence[float]) -> float:
         """The accuracy at which the training is expected to end."""
-        return accuracy_of(float(self._products(curve) @ np.array(self.mean)))
+        return accuracy_of(self.end + float(self._surprise(curve) @ np.array(self.weights)))
 
     def optimistic(self, curve: Sequence[float]) -> float:
-        """The accuracy that the training will hardly exceed."""
-        m = self._products(curve)
-        spread = math.sqrt(max(float(m @ np.array(self.variance) @ m), 0.0))
-        return accuracy_of(float(m @ np.array(self.mean)) + self.width * spread)
+        """The accuracy that the training will exceed with no more than the allowed probability."""
+        x = self._surprise(curve)
+        spread = math.sqrt(1.0 + float(x @ np.array(self.unusual) @ x))
+        return accuracy_of(self.end + float(x @ np.array(self.weights)) + self.width * spread)
 
-    def _products(self, curve: Sequence[float]) -> FloatArray:
-        readings = log_error(np.array(curve[::-1][: len(self.scale)]))
-        standardised = (readings - np.array(self.centre)) / np.array(self.scale)
-        found: FloatArray = products(standardised[None, :])[0]
+    def _surprise(self, curve: Sequence[float]) -> FloatArray:
+        found: FloatArray = log_error(np.array(curve[-len(self.expected) :])) - np.array(self.expected)
         return found
 
 
@@ -101,33 +105,26 @@ def learned_from(count: int) -> int:
     return min(step, count)
 
 
-def products(x: FloatArray) -> FloatArray:
-    """1, every column of ``x`` (n, k), and every product of two of them: (n, 1 + k + k (k + 1) / 2).
-
-    >>> products(np.array([[2.0, 3.0]])).tolist()
-    [[1.0, 2.0, 3.0, 4.0, 6.0, 9.0]]
-    """
-    pairs = [x[:, i] * x[:, j] for i in range(x.shape[1]) for j in range(i, x.shape[1])]
-    return np.column_stack([np.ones(len(x)), x, *pairs])
-
-
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
     """When one training ends early: plain values that travel with its job.
 
-    ``needed`` is the accuracy that trial ``rival``, on the front when this training began, has at no more cost;
-    ``forecasts`` holds one forecast for each epoch but the last, None where nothing is known yet.
+    ``needed`` is the accuracy that trial ``rival``, on the front when this training began, has at no more cost, and
+    ``step`` the smallest difference between two readings: to join the front takes at least ``needed`` + ``step``.
+    ``forecasts`` holds one forecast for each epoch but the last, none where nothing is known yet.
     """
 
     needed: float
     rival: int
     epochs: int
-    forecasts: tuple[Forecast | None, ...]
+    forecasts: tuple[Forecast, ...]
+    step: float = 0.0
 
     def stops(self, curve: Sequence[float]) -> bool:
         """Whether a training with this curve (one accuracy for each epoch so far) is to end now."""
         forecast = self._forecast(curve)
-        return forecast is not None and forecast.optimistic(curve) < self.needed
+        # Half of a step, since a forecast is continuous and readings are not.
+        return forecast is not None and forecast.optimistic(curve) < self.needed + self.step / 2.0
 
     def stopped(
         self, trial: int | None, seed: int, asked: Configuration, curve: Sequence[float], seconds: float
@@ -147,128 +144,160 @@ class StoppingRule:
             reason=reason,
             seconds=seconds,
             curve=tuple(curve),
-            expected_accuracy=forecast.expected(curve),
+            expected_accuracy=forecast.mean(curve),
         )
 
     def _forecast(self, curve: Sequence[float]) -> Forecast | None:
-        return self.forecasts[len(curve) - 1] if 0 < len(curve) < self.epochs else None
+        return self.forecasts[len(curve) - 1] if self.forecasts and 0 < len(curve) < self.epochs else None
 
 
 @dataclass(frozen=True)
 class CurveModel:
-    """What finished trainings teach about the ends of others: a Gaussian process for each epoch but the last.
+    """What finished trainings teach about the ends of others: readings of all epochs as one Gaussian process.
 
-    Inputs are the last readings of a curve and the features of its configuration; the covariance of two trainings is
-    s + b s^2, s the scalar product of their standardised inputs over their number: effects of single inputs, and of
-    pairs of them with weight b. Epochs about which nothing can be said hold None.
+    The covariance of two trainings in the features of their configurations is s + b s^2, s the scalar product of their
+    standardised features over the number of features: effects of single features, and of pairs of them with weight b.
+    That between the epochs is the same for all trainings (an intrinsic coregionalisation model: Bonilla et al. 2007,
+    NeurIPS); it is estimated from the leave-one-out errors, so it covers both the noise of a training and what is not
+    known yet of its configuration. The end of a curve is then a linear function of its last readings.
     """
 
     known: FloatArray
-    epochs: tuple[_EpochModel | None, ...]
-
-    @classmethod
-    def fit(cls, curves: FloatArray, known: FloatArray) -> CurveModel:
-        """Learn from the ``curves`` (n, epochs) and the features ``known`` (n, d) of finished trainings."""
-        count, epochs = len(curves), int(curves.shape[1])
-        if count < FEWEST_CURVES:
-            return cls(known, (None,) * (epochs - 1))
-        varying = known.std(axis=0) > 1e-9
-        ends: FloatArray = log_error(curves[:, -1])
-        readings = log_error(curves)
-        return cls(known, tuple(_fit_epoch(readings[:, :epoch], ends, known[:, varying]) for epoch in range(1, epochs)))
-
-    def forecasts(self, new: FloatArray, optimism: float = OPTIMISM) -> tuple[Forecast | None, ...]:
-        """One forecast for each epoch but the last, for a training with the features ``new`` (d,).
-
-        With few curves the Student t distribution has few degrees of freedom and the optimism is wide. Nothing is
-        forecast for a choice that no finished training had where they all had the same.
-        """
-        if not len(self.known):
-            return (None,) * len(self.epochs)
-        varying = self.known.std(axis=0) > 1e-9
-        if (np.abs(new - self.known[0])[~varying] > 1e-9).any():
-            return (None,) * len(self.epochs)
-        return tuple(None if epoch is None else epoch.forecast(new[varying], optimism) for epoch in self.epochs)
-
-
-@dataclass(frozen=True)
-class _EpochModel:
+    step: float
     centre: FloatArray
     scale: FloatArray
     inputs: FloatArray
-    lags: int
-    pairs: float
-    level: float
-    inverse: FloatArray
-    weights: FloatArray
-    ridge: float
-    variance: float
-    freedom: float
+    level: FloatArray
+    kernel: _Kernel
+    epochs: tuple[_Epoch, ...]
 
-    def forecast(self, new: FloatArray, optimism: float) -> Forecast:
-        """The process at the features ``new`` as polynomials in the standardised readings."""
-        lags, count = self.lags, self.inputs.shape[1]
-        fixed = (new - self.centre[lags:]) / self.scale[lags:]
-        # s of the new training with each finished one: a constant, and a part that is linear in the readings.
-        covariances = _in_products(self.inputs[:, lags:] @ fixed / count, self.inputs[:, :lags] / count, self.pairs)
-        mean = self.weights @ covariances
-        mean[0] += self.level
-        # Its own variance: s is |readings|^2 + |fixed|^2 over the count, so s^2 is of fourth degree.
-        own = np.zeros(covariances.shape[1])
-        own[0] = fixed @ fixed / count
-        own[products(np.eye(lags)).sum(axis=0) * (np.arange(len(own)) > lags) > 0.0] = 1.0 / count
-        first = np.zeros_like(own)
-        first[0] = 1.0
-        square = (np.outer(own, first) + np.outer(first, own)) / 2.0 + self.pairs * np.outer(own, own)
-        square[0, 0] += self.ridge
-        square -= covariances.T @ self.inverse @ covariances
-        return Forecast(
-            tuple(self.centre[:lags].tolist()),
-            tuple(self.scale[:lags].tolist()),
-            tuple(mean.tolist()),
-            tuple(map(tuple, (self.variance * square).tolist())),
-            float(stdtrit(self.freedom, optimism)),
+    @classmethod
+    def fit(cls, curves: FloatArray, known: FloatArray) -> CurveModel | None:
+        """Learn from the ``curves`` (n, epochs) and the features ``known`` (n, d) of finished trainings.
+
+        None where they are too few.
+        """
+        count = len(curves)
+        if count < FEWEST_CURVES:
+            return None
+        raw = known[:, known.std(axis=0) > 1e-9]
+        centre, scale = raw.mean(axis=0), raw.std(axis=0)
+        inputs = (raw - centre) / scale
+        readings = log_error(curves)
+        level = readings.mean(axis=0)
+        found = _Kernel.choose(inputs @ inputs.T / max(inputs.shape[1], 1), readings - level)
+        errors = found.errors
+        epochs = tuple(_Epoch.fit(errors[:, :n], errors[:, -1], found.freedom) for n in range(1, curves.shape[1]))
+        return cls(known, _step(curves), centre, scale, inputs, level, found, epochs)
+
+    def forecasts(self, new: FloatArray, on_front: float, risk: float = RISK) -> tuple[Forecast, ...]:
+        """One forecast for each epoch but the last, for a training with the features ``new`` (d,).
+
+        How optimistic they are follows from :func:`allowed_risk`; with few curves the Student t distribution has few
+        degrees of freedom and the optimism is wide. Nothing is forecast for a choice that no finished training had
+        where they all had the same.
+        """
+        varying = self.known.std(axis=0) > 1e-9
+        if (np.abs(new - self.known[0])[~varying] > 1e-9).any():
+            return ()
+        fixed = (new[varying] - self.centre) / self.scale
+        count = max(len(fixed), 1)
+        own = float(fixed @ fixed) / count
+        between, variance = self.kernel.predict(self.inputs @ fixed / count, own)
+        expected = self.level + between
+        return tuple(
+            epoch.forecast(expected, number, variance, allowed_risk(on_front, number, len(expected), risk))
+            for number, epoch in enumerate(self.epochs, start=1)
         )
 
 
-def _in_products(constant: FloatArray, linear: FloatArray, pairs: float) -> FloatArray:
-    """s + pairs s^2 for s = constant + linear x, as coefficients of :func:`products` of x: (n, products)."""
-    columns = [constant + pairs * constant**2]
-    columns += [linear[:, i] * (1.0 + 2.0 * pairs * constant) for i in range(linear.shape[1])]
-    columns += [
-        pairs * linear[:, i] * linear[:, j] * (1.0 if i == j else 2.0)
-        for i in range(linear.shape[1])
-        for j in range(i, linear.shape[1])
-    ]
-    return np.column_stack(columns)
+@dataclass(frozen=True)
+class _Kernel:
+    """The process over configurations: its two weights, and what follows from the finished trainings.
+
+    ``weights`` (n, epochs) are the inverse covariance times the readings; ``errors`` (n, epochs) the leave-one-out
+    errors over their standard deviations, but for one factor for each epoch.
+    """
+
+    pairs: float
+    ridge: float
+    inverse: FloatArray
+    weights: FloatArray
+    freedom: float
+
+    @classmethod
+    def choose(cls, scalar: FloatArray, readings: FloatArray) -> _Kernel:
+        """For the scalar products (n, n) and the centred readings (n, epochs).
+
+        The weights of pairs and of noise with the largest leave-one-out predictive density over all epochs (Rasmussen,
+        Williams 2006, section 5.4.2).
+        """
+        best, chosen, count = -math.inf, None, len(scalar)
+        for pairs in _PAIRS:
+            values, vectors = np.linalg.eigh(scalar + pairs * scalar**2)
+            values = np.maximum(values, 0.0)
+            turned = vectors.T @ readings
+            for ridge in _RIDGES:
+                shrunk = 1.0 / (values + ridge)
+                weights, precision = vectors @ (shrunk[:, None] * turned), vectors**2 @ shrunk
+                freedom = count - 1.0 - float(values @ shrunk)
+                errors = np.sum(weights**2 / precision[:, None], axis=0)
+                density = float(np.sum(np.log(precision)) - count * np.mean(np.log(np.maximum(errors, 1e-12))))
+                if chosen is None or (freedom >= 1.0 and density > best):
+                    best = density if freedom >= 1.0 else best
+                    chosen = cls(pairs, ridge, (vectors * shrunk) @ vectors.T, weights, freedom)
+        assert chosen is not None
+        return chosen
+
+    @property
+    def errors(self) -> FloatArray:
+        found: FloatArray = self.weights / np.sqrt(np.diag(self.inverse))[:, None]
+        return found
+
+    def predict(self, scalar: FloatArray, own: float) -> tuple[FloatArray, float]:
+        """Mean (epochs,) and variance at a configuration with these scalar products, with the others and itself."""
+        covariances = scalar + self.pairs * scalar**2
+        variance = self.ridge + own + self.pairs * own**2 - float(covariances @ self.inverse @ covariances)
+        return covariances @ self.weights, max(variance, self.ridge)
 
 
-def _fit_epoch(readings: FloatArray, ends: FloatArray, known: FloatArray) -> _EpochModel | None:
-    """The model with the largest leave-one-out predictive density (Rasmussen, Williams 2006, section 5.4.2)."""
-    lags = readings[:, ::-1][:, :LAGS]
-    raw = np.concatenate([lags, known], axis=1)
-    centre, scale = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-3)
-    inputs = (raw - centre) / scale
-    level, count = float(ends.mean()), len(ends)
-    scalar = inputs @ inputs.T / inputs.shape[1]
-    best = -math.inf
-    chosen: _EpochModel | None = None
-    for pairs in _PAIRS:
-        values, vectors = np.linalg.eigh(scalar + pairs * scalar**2)
-        values = np.maximum(values, 0.0)
-        turned = vectors.T @ (ends - level)
-        for ridge in _RIDGES:
-            shrunk = 1.0 / (values + ridge)
-            weights, precision = vectors @ (shrunk * turned), vectors**2 @ shrunk
-            errors = float(np.sum(weights**2 / precision))
-            density = float(np.sum(np.log(precision))) - count * math.log(max(errors, 1e-12))
-            freedom = count - 1.0 - float(values @ shrunk)
-            # Over the degrees of freedom, not the count: what was fitted to few curves is trusted less.
-            variance = errors / max(freedom, 1.0)
-            if freedom >= 1.0 and density > best:
-                best = density
-                inverse = (vectors * shrunk) @ vectors.T
-                chosen = _EpochModel(
-                    centre, scale, inputs, lags.shape[1], pairs, level, inverse, weights, ridge, variance, freedom
-                )
-    return chosen
+@dataclass(frozen=True)
+class _Epoch:
+    """How the error at the end follows from those of the last readings, in units of what the configuration leaves."""
+
+    weights: FloatArray
+    inverse: FloatArray
+    variance: float
+    freedom: float
+
+    @classmethod
+    def fit(cls, errors: FloatArray, ends: FloatArray, freedom: float) -> _Epoch:
+        """From the standardised leave-one-out errors (n, epochs so far) and those at the end (n,): ridge regression.
+
+        Its prior is worth one training.
+        """
+        last = errors[:, -LAGS:]
+        square = last.T @ last
+        inverse = np.linalg.inv(
+            square + (np.trace(square) / square.size**0.5 / len(ends) + 1e-12) * np.eye(len(square))
+        )
+        weights = inverse @ last.T @ ends
+        left = max(freedom - float(np.sum(inverse * square)), 1.0)
+        return cls(weights, inverse, float(np.sum((ends - last @ weights) ** 2)) / left, left)
+
+    def forecast(self, expected: FloatArray, epoch: int, variance: float, risk: float) -> Forecast:
+        """For a training of which the configuration leaves ``variance``, after ``epoch``."""
+        lags = len(self.weights)
+        return Forecast(
+            float(expected[-1]),
+            tuple(expected[epoch - lags : epoch].tolist()),
+            tuple(self.weights.tolist()),
+            tuple(map(tuple, (self.inverse / variance).tolist())),
+            float(stdtrit(self.freedom, 1.0 - risk)) * math.sqrt(self.variance * variance),
+        )
+
+
+def _step(curves: FloatArray) -> float:
+    """The smallest difference between two readings; 0 where all are the same."""
+    differences = np.diff(np.unique(curves.round(9)))
+    return float(differences.min()) if len(differences) else 0.0

@@ -51,7 +51,7 @@ def _choice_lines(results: StudyResults, points: Sequence[Point]) -> Iterator[st
     if any(point["front_probability"] is not None for point in points):
         yield (
             "On the front: the probability that no other member is better on average over training seeds; "
-            f"one seed differs from the next by {results.seed_deviation:.2%} (standard deviation)."
+            f"near the best, one seed differs from the next by {results.best_seed_deviation:.2%} (standard deviation)."
         )
     pick = one_standard_error_point(points, results.study.objectives.minimize)
     if pick is not None:

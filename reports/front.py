@@ -130,8 +130,9 @@ def certainty(results: StudyResults) -> str:
         return ""
     text = (
         "On the front: the probability that no other member is better on average over training seeds, from the "
-        f"validation split; one seed differs from the next by {100 * (results.seed_deviation or 0.0):.2f} points "
-        "(standard deviation, pooled). The seed under which a trial won its place is left out of its mean."
+        "validation split; near the best accuracy one seed differs from the next by "
+        f"{100 * (results.best_seed_deviation or 0.0):.2f} points (standard deviation; pooled over all members in "
+        "relative changes of the error). The seed under which a trial won its place is left out of its mean."
     )
     minimize = results.study.objectives.minimize
     pick = one_standard_error_point(points, minimize)

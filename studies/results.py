@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cost_models import Configuration, InputError
 from studies.evaluation import Evaluation, State
-from studies.membership import front_probabilities, seed_deviation
+from studies.membership import deviation_at, front_probabilities, seed_deviation
 from studies.method_choices import OptionValue
 from studies.objectives import OBJECTIVES
 from studies.pareto import FrontSnapshot, ParetoFront, reference_point
@@ -87,9 +87,20 @@ class StudyResults:
 
     @property
     def seed_deviation(self) -> float | None:
-        """The standard deviation of the validation accuracy between training seeds, pooled over the front's members."""
+        """The standard deviation of the validation log error between training seeds, pooled over the front's members.
+
+        :func:`studies.membership.deviation_at` gives that of an accuracy.
+        """
         found = seed_deviation(self.front)
         return found[0] if found else None
+
+    @property
+    def best_seed_deviation(self) -> float | None:
+        """The standard deviation of the validation accuracy between seeds, at the front's highest mean accuracy."""
+        deviation = self.seed_deviation
+        means = [point["accuracy_validation"] for point in map(self.point, self.front)]
+        known = [mean for mean in means if mean is not None]
+        return deviation_at(max(known), deviation) if known and deviation is not None else None
 
     def front_points(self) -> list[dict[str, Any]]:
         """The front's members in the public JSON shape, best first objective first; see :func:`trial_point`.
@@ -175,8 +186,8 @@ def trial_point(
     ``values`` are the objectives under the trial's own seed, on the validation split, as the search saw them.
     ``accuracy_validation`` and ``accuracy_test`` are means over ``seeds`` training seeds, ``accuracy_std`` the sample
     standard deviation of the latter (of the former where the test split was not used). ``accuracy_standard_error`` is
-    that of ``accuracy_validation``, from the deviation between seeds that is given. What was not measured is None.
-    Layers are as realised where the trial was trained, as asked otherwise.
+    that of ``accuracy_validation``, from the deviation of the log error between seeds that is given. What was not
+    measured is None. Layers are as realised where the trial was trained, as asked otherwise.
     """
     configuration: Configuration = evaluation.realised or evaluation.asked
     validation = _finite(evaluation.values("validation").values())
@@ -189,7 +200,9 @@ def trial_point(
         "accuracy_test": statistics.fmean(test) if test else None,
         "accuracy_std": statistics.stdev(spread) if len(spread) > 1 else None,
         "accuracy_standard_error": (
-            seed_deviation / math.sqrt(len(validation)) if seed_deviation is not None and validation else None
+            deviation_at(statistics.fmean(validation), seed_deviation) / math.sqrt(len(validation))
+            if seed_deviation is not None and validation
+            else None
         ),
         "seeds": len(spread),
         "method": dict(method or {}),

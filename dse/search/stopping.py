@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost_models import Configuration, CostReport, estimate
-from dse.early_stopping import OPTIMISM, CurveModel, StoppingRule, features, learned_from
+from dse.early_stopping import RISK, CurveModel, StoppingRule, features, learned_from
 from dse.search.limits import CostGate
 from studies import OBJECTIVES, Evaluation, ParetoFront, State, Study, cost_value
 
@@ -23,15 +23,29 @@ def watches_curves(study: Study) -> bool:
     return study.search.early_stopping and bool(measured) and set(measured) <= set(WATCHED)
 
 
+_Key = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The front of some trials, and for each cost the smallest ratio of what was measured to what was estimated."""
+
+    front: ParetoFront
+    activity: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Makes the stopping rules of one study; pure: the same trials and the same configuration give the same rule."""
+    """Makes the stopping rules of one study; pure: the same trials and the same configuration give the same rule.
+
+    What is kept between calls only saves time.
+    """
 
     study: Study
     gate: CostGate
-    optimism: float = OPTIMISM
-    _activity: dict[int | None, NDArray[np.float64]] = field(default_factory=dict)
-    _models: dict[tuple[int | None, ...], CurveModel] = field(default_factory=dict)
+    risk: float = RISK
+    _seen: dict[_Key, _Seen] = field(default_factory=dict)
+    _models: dict[_Key, CurveModel | None] = field(default_factory=dict)
 
     def rule(self, configuration: Configuration, known: Sequence[Evaluation]) -> StoppingRule | None:
         """The rule for a training of ``configuration``; None where there is nothing to stop it for.
@@ -43,17 +57,17 @@ class EarlyStopping:
         if not finished or not watches_curves(self.study):
             return None
         rival = self._rival(configuration, known)
-        if rival is None:
+        model = self._model(finished[: learned_from(len(finished))])
+        if rival is None or model is None:
             return None
-        forecasts = self._model(finished[: learned_from(len(finished))]).forecasts(
-            np.array(features(configuration)), self.optimism
-        )
-        if not any(forecasts):
+        on_front = len(self._state(known).front) / sum(evaluation.state.finished for evaluation in known)
+        forecasts = model.forecasts(np.array(features(configuration)), on_front, self.risk)
+        if not forecasts:
             return None
         assert rival.trial is not None
-        return StoppingRule(_accuracy(rival), rival.trial, self.study.training.epochs, forecasts)
+        return StoppingRule(_accuracy(rival), rival.trial, self.study.training.epochs, forecasts, model.step)
 
-    def _model(self, finished: Sequence[Evaluation]) -> CurveModel:
+    def _model(self, finished: Sequence[Evaluation]) -> CurveModel | None:
         """What these trials teach; only the last model is kept."""
         key = tuple(evaluation.trial for evaluation in finished)
         if key not in self._models:
@@ -64,28 +78,43 @@ class EarlyStopping:
         return self._models[key]
 
     def _rival(self, configuration: Configuration, known: Sequence[Evaluation]) -> Evaluation | None:
-        front = ParetoFront.of(known, self.study.objectives, self.study.constraints)
-        names = [name for name in front.objectives if OBJECTIVES[name].is_cost]
-        asked = self._costs(estimate(self.gate.workload, configuration, self.gate.hardware), names)
-        least = asked * self._favourable(names, known)
+        seen = self._state(known)
+        asked = self._costs(estimate(self.gate.workload, configuration, self.gate.hardware))
+        least = asked * seen.activity
         cheaper = [
-            member for member in front if member.cost is not None and (self._costs(member.cost, names) <= least).all()
+            member for member in seen.front if member.cost is not None and (self._costs(member.cost) <= least).all()
         ]
         return max(cheaper, key=_accuracy, default=None)
 
-    def _favourable(self, names: list[str], known: Sequence[Evaluation]) -> NDArray[np.float64]:
-        """For each cost the smallest ratio, so far, of what was measured to what the float network's activity gives."""
-        for evaluation in known:
-            if evaluation.state is State.COMPLETE and evaluation.cost and evaluation.trial not in self._activity:
-                estimated = estimate(self.gate.workload, evaluation.asked, self.gate.hardware)
-                ratio = self._costs(evaluation.cost, names) / np.maximum(self._costs(estimated, names), 1e-300)
-                self._activity[evaluation.trial] = np.where(np.isfinite(ratio), ratio, 1.0)
-        ratios = [self._activity[e.trial] for e in known if e.trial in self._activity]
-        return np.min([np.ones(len(names)), *ratios], axis=0)  # type: ignore[no-any-return]
+    def _state(self, known: Sequence[Evaluation]) -> _Seen:
+        """What these trials show; only the last is kept, and added to where the trials go on from it."""
+        key = tuple(evaluation.trial for evaluation in known)
+        front, activity, new = ParetoFront(self.study.objectives.names), np.ones(len(self._cost_names)), known
+        for before, seen in self._seen.items():
+            if key[: len(before)] == before:
+                front, activity, new = seen.front, seen.activity, known[len(before) :]
+        finished = [evaluation for evaluation in new if evaluation.state is State.COMPLETE and evaluation.cost]
+        if finished:
+            front = ParetoFront.of([*front, *finished], self.study.objectives, self.study.constraints)
+            activity = np.min([activity, *map(self._activity, finished)], axis=0)
+        self._seen.clear()
+        self._seen[key] = _Seen(front, activity)
+        return self._seen[key]
 
-    @staticmethod
-    def _costs(cost: CostReport, names: Sequence[str]) -> NDArray[np.float64]:
-        return np.array([cost_value(cost, name) for name in names], dtype=np.float64)
+    def _activity(self, evaluation: Evaluation) -> NDArray[np.float64]:
+        """For each cost the ratio of what was measured to what the float network's activity gives."""
+        assert evaluation.cost is not None
+        estimated = self._costs(estimate(self.gate.workload, evaluation.asked, self.gate.hardware))
+        ratio = self._costs(evaluation.cost) / np.maximum(estimated, 1e-300)
+        found: NDArray[np.float64] = np.where(np.isfinite(ratio), ratio, 1.0)
+        return found
+
+    @property
+    def _cost_names(self) -> list[str]:
+        return [name for name in self.study.objectives.names if OBJECTIVES[name].is_cost]
+
+    def _costs(self, cost: CostReport) -> NDArray[np.float64]:
+        return np.array([cost_value(cost, name) for name in self._cost_names], dtype=np.float64)
 
 
 def _accuracy(evaluation: Evaluation) -> float:
