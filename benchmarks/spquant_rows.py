@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: The same channels on every set: 8 of 16, 13 of 32 and 64 of 128 stay.
-STATIC_RATIOS = {"conv1": 0.5, "conv2": 0.59375, "fc1": 0.5}
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way to compress the network; ``ends`` are the weight bits of its first and last layer."""
+    """One way to compress the network.
+
+    ``ends`` are the weight bits of its first and last layer, ``channels`` those that stay of 16, 32 and 128.
+    """
 
     name: str
     weights: float = 32
     ends: float = 32
     membrane: float = 32
-    pruned: bool = False
+    channels: tuple[int, ...] = ()
     membrane_mask: str = "none"
     membrane_quantizer: str = "stacked"
     weight_quantizer: str = "uniform"
@@ -29,32 +29,54 @@ class Row:
         """Weight bits by layer."""
         return {"conv1": self.ends, "conv2": self.weights, "fc1": self.weights, "fc2": self.ends}
 
+    @property
+    def kept(self) -> dict[str, int]:
+        """Channels that stay, by layer; nothing for a row that removes none."""
+        return dict(zip(("conv1", "conv2", "fc1"), self.channels, strict=False))
+
+
+def pruned(weights: int, channels: tuple[int, ...], membrane_mask: str = "none") -> Row:
+    """The row with ``weights`` bits, 8-bit ends, a ternary membrane and these channels; its name says all of it."""
+    mask = "" if membrane_mask == "none" else f", {membrane_mask}"
+    name = f"W{weights}/U1.58, ends W8, channels {'/'.join(map(str, channels))}{mask}"
+    return Row(name, weights, 8, 1.58, channels, membrane_mask)
+
 
 FLOAT = Row("float")
 W2_ENDS = Row("W2/U1.58, ends W8", 2, 8, 1.58)
-MAIN = (
-    FLOAT,
-    Row("W4/U1.58", 4, 4, 1.58),
-    Row("W2/U1.58", 2, 2, 1.58),
-    W2_ENDS,
-    Row("W2/U1.58, ends W8, channels 8/13/64", 2, 8, 1.58, pruned=True),
-    Row("W2/U1.58, ends W8, channels 8/13/64, hold", 2, 8, 1.58, pruned=True, membrane_mask="hold"),
-    Row("W2/U1.58, ends W8, channels 8/13/64, skip", 2, 8, 1.58, pruned=True, membrane_mask="skip"),
-)
+UNPRUNED = (FLOAT, Row("W4/U1.58", 4, 4, 1.58), Row("W2/U1.58", 2, 2, 1.58), W2_ENDS)
+#: What was tried on validation data to choose the pruned rows; each removes about five times the operations.
+CANDIDATES = {
+    "fashion_mnist": (
+        FLOAT,
+        *(pruned(weights, (8, 13, 64), "hold") for weights in (2, 4)),
+        pruned(2, (9, 12, 64), "hold"),
+        pruned(2, (7, 12, 56)),
+    ),
+    "n_mnist": (
+        FLOAT,
+        *(pruned(weights, (7, 13, 64), "skip") for weights in (2, 4)),
+        pruned(2, (6, 13, 96), "skip"),
+        pruned(2, (8, 13, 64), "hold"),
+        pruned(2, (6, 12, 64)),
+    ),
+}
+MAIN = {
+    "fashion_mnist": (*UNPRUNED, *CANDIDATES["fashion_mnist"][1:3]),
+    "n_mnist": (*UNPRUNED, *CANDIDATES["n_mnist"][1:3]),
+    "mnist": (*UNPRUNED, *CANDIDATES["fashion_mnist"][1:3]),
+}
 PEERS = (
     Row("snnTorch state_quant, 2 bit", 2, 8, 1.58, peer="snntorch"),
     Row("MINT with trained scale", 2, 8, 1.58, weight_quantizer="mint", peer="mint"),
     Row("mint + shared_scale", 2, 8, 1.58, weight_quantizer="mint", membrane_quantizer="shared_scale"),
 )
 ABLATIONS = (
+    *(Row(f"W2/U{bits}, ends W8", 2, 8, bits) for bits in (32, 8, 4, 3, 2)),
     Row("straight_through, U1.58", 2, 8, 1.58, membrane_quantizer="straight_through"),
-    Row("learned threshold", 2, 8, 1.58, learn_threshold=True),
-    *(Row(f"W2/U{bits}, ends W8", 2, 8, bits) for bits in (8, 32, 4, 3, 2)),
-    Row("W32/U1.58", 32, 32, 1.58),
-    Row("straight_through, U8", 2, 8, 8, membrane_quantizer="straight_through"),
+    Row("learned threshold, U1.58", 2, 8, 1.58, learn_threshold=True),
     Row("threshold_centred, U3", 2, 8, 3, membrane_quantizer="threshold_centred"),
-    Row("spike surrogate atan", 2, 8, 1.58, surrogate="atan"),
-    Row("skip, no channels removed", 2, 8, 1.58, pruned=False, membrane_mask="skip"),
-    Row("hold, no channels removed", 2, 8, 1.58, pruned=False, membrane_mask="hold"),
-    *(Row(f"weights {name}", 2, 8, 1.58, weight_quantizer=name) for name in ("ternary_mean", "sawb", "power_of_two")),
+    Row("straight_through, U8", 2, 8, 8, membrane_quantizer="straight_through"),
+    Row("skip, no channels removed", 2, 8, 1.58, membrane_mask="skip"),
+    Row("hold, no channels removed", 2, 8, 1.58, membrane_mask="hold"),
 )

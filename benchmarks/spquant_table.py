@@ -22,9 +22,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from benchmarks.spquant_channels import keep_channels
 from benchmarks.spquant_page import write_page
 from benchmarks.spquant_peers import MintNeuron, SnnTorchNeuron, share_mint_scales
-from benchmarks.spquant_rows import ABLATIONS, MAIN, PEERS, STATIC_RATIOS, Row
+from benchmarks.spquant_protocol import FOLDS, PROTOCOLS, VALIDATION, VALIDATION_SEEDS
+from benchmarks.spquant_rows import ABLATIONS, CANDIDATES, FLOAT, MAIN, PEERS, Row
 from cost_models import Configuration, LayerBudget, Workload
 from dse.allocator import keep_freed_memory
 from dse.compression import compress, layer_neurons, layer_weights, settle
@@ -37,32 +39,9 @@ from dse.pruning import NoPruning, SpatialChannelPruning
 from dse.quantizers import WEIGHT_QUANTIZERS, TernaryQuantizer
 from dse.tasks import TRAINING_LOSSES
 from dse.trace import trace
-from dse.training import Schedule, one_thread, seeded, train
+from dse.training import one_thread, seeded, train
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
-FOLDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """How the networks of one data set are trained: epochs of the float start and of what follows."""
-
-    dataset: str
-    time_steps: int
-    start_epochs: int
-    further_epochs: int
-    batch: int
-    copies: int = 1
-    samples_per_epoch: int | None = None
-    start_rate: float = 2e-3
-    further_rate: float = 3e-3
-
-
-PROTOCOLS = {
-    "fashion_mnist": Protocol("fashion_mnist", 4, 2, 1, 128, samples_per_epoch=30_000),
-    "mnist": Protocol("mnist", 4, 2, 1, 128, samples_per_epoch=30_000),
-    "n_mnist": Protocol("n_mnist", 6, 2, 1, 32, copies=6),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +56,19 @@ class Case:
     @property
     def key(self) -> str:
         """What stands in the results for it."""
-        return f"{self.dataset}/{self.fold}/{self.seed}/{self.row.name}"
+        fold = "validation" if self.fold == VALIDATION else self.fold
+        return f"{self.dataset}/{fold}/{self.seed}/{self.row.name}"
 
 
 def cases() -> Iterator[Case]:
     """Every network of the table, the most important first."""
     folds = range(FOLDS)
-    yield from (Case("n_mnist", fold, 0, row) for fold in folds for row in (*MAIN, *PEERS))
-    for seed in range(3):
-        for dataset in ("fashion_mnist", "mnist"):
-            yield from (Case(dataset, 0, seed, row) for row in MAIN)
-    yield from (Case("n_mnist", fold, 0, row) for fold in folds for row in ABLATIONS)
-    for seed in (1, 2):
-        yield from (Case("n_mnist", fold, seed, row) for fold in folds for row in MAIN)
+    for dataset, rows in CANDIDATES.items():
+        yield from (Case(dataset, VALIDATION, seed, row) for seed in VALIDATION_SEEDS[dataset] for row in rows)
+    yield from (Case("fashion_mnist", 0, seed, row) for seed in range(3) for row in MAIN["fashion_mnist"])
+    yield from (Case("n_mnist", fold, 0, row) for fold in folds for row in (*MAIN["n_mnist"], *PEERS))
+    yield from (Case("mnist", 0, seed, row) for seed in range(3) for row in MAIN["mnist"])
+    yield from (Case("n_mnist", fold, 0, row) for row in ABLATIONS for fold in folds)
 
 
 def shifted(samples: Samples, copies: int, seed: int) -> Samples:
@@ -107,24 +86,37 @@ def shifted(samples: Samples, copies: int, seed: int) -> Samples:
 
 
 def split(case: Case, data_root: str) -> tuple[Samples, Samples]:
-    """What is trained on, and what is measured on: the test set, or one of five folds over all N-MNIST recordings."""
+    """What is trained on, and what is measured on: the test set, or one of five folds over all N-MNIST recordings.
+
+    The trials on validation data are measured on 10,000 training images, or on the second fold with the first left out.
+    """
     dataset = load_dataset(case.dataset, data_root, time_steps=PROTOCOLS[case.dataset].time_steps)
     if not dataset.temporal:
-        return dataset.train, dataset.test
+        if case.fold != VALIDATION:
+            return dataset.train, dataset.test
+        training, validation = stratified_split(dataset.train.targets, 10_000, 0)
+        return dataset.train.subset(training), dataset.train.subset(validation)
     whole = Samples(
         torch.cat([dataset.train.inputs, dataset.test.inputs]),
         torch.cat([dataset.train.targets, dataset.test.targets]),
         full_scale=dataset.train.full_scale,
         temporal=True,
     )
-    left, folds = torch.arange(len(whole)), []
-    for number in range(FOLDS - 1):  # five stratified parts, the same for every seed
-        keep, part = stratified_split(whole.targets[left], len(whole) // FOLDS, number)
+    folds = _folds(whole.targets)
+    measured_on = 1 if case.fold == VALIDATION else case.fold
+    left_out = (0, 1) if case.fold == VALIDATION else (case.fold,)
+    training = torch.cat([part for number, part in enumerate(folds) if number not in left_out])
+    return shifted(whole.subset(training), PROTOCOLS[case.dataset].copies, case.seed), whole.subset(folds[measured_on])
+
+
+def _folds(targets: torch.Tensor) -> list[torch.Tensor]:
+    """Five stratified parts of all recordings, the same for every seed."""
+    left, folds = torch.arange(len(targets)), []
+    for number in range(FOLDS - 1):
+        keep, part = stratified_split(targets[left], len(targets) // FOLDS, number)
         folds.append(left[part])
         left = left[keep]
-    folds.append(left)
-    training = torch.cat([part for number, part in enumerate(folds) if number != case.fold])
-    return shifted(whole.subset(training), PROTOCOLS[case.dataset].copies, case.seed), whole.subset(folds[case.fold])
+    return [*folds, left]
 
 
 def network_of(case: Case, shape: tuple[int, ...]) -> nn.Module:
@@ -139,32 +131,53 @@ def network_of(case: Case, shape: tuple[int, ...]) -> nn.Module:
 def start(case: Case, training: Samples, shape: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """The trained float network from which every row of this data set, fold and seed starts; kept in a cache."""
     protocol = PROTOCOLS[case.dataset]
-    stamp = hashlib.sha256(repr((protocol, case.fold, case.seed, torch.__version__)).encode()).hexdigest()[:16]
+    settings = case.dataset, protocol.time_steps, protocol.start, protocol.copies
+    stamp = hashlib.sha256(repr((*settings, case.fold, case.seed, torch.__version__)).encode()).hexdigest()[:16]
     path = Path(platformdirs.user_cache_dir("spikefront")) / "spquant_table" / f"{stamp}.safetensors"
     if not path.exists():
-        network = network_of(replace(case, row=MAIN[0]), shape)
-        schedule = Schedule(protocol.start_epochs, protocol.batch, protocol.start_rate, 0.0, protocol.samples_per_epoch)
-        train(network, training, schedule, loss=TRAINING_LOSSES["tet"](), seed=case.seed)
+        network = network_of(replace(case, row=FLOAT), shape)
+        train(network, training, protocol.start, loss=TRAINING_LOSSES["tet"](), seed=case.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(network.state_dict(), path)
     return load_file(path)
 
 
 def configuration_of(row: Row, workload: Workload, time_steps: int) -> Configuration:
-    """The row's budgets."""
+    """The row's widths; channels that it loses are gone from the workload already."""
     return Configuration(
         tuple(
-            LayerBudget(
-                layer.name,
-                STATIC_RATIOS.get(layer.name, 0.0) if row.pruned else 0.0,
-                row.bits[layer.name],
-                row.membrane if layer.neurons else None,
-                "channel",
-            )
+            LayerBudget(layer.name, 0.0, row.bits[layer.name], row.membrane if layer.neurons else None, "channel")
             for layer in workload.compressible
         ),
         time_steps,
     )
+
+
+def without_channels(case: Case, network: nn.Module, training: Samples, shape: tuple[int, ...]) -> dict[str, float]:
+    """Take the row's channels out, train what is left as a float network; gives the share that each layer lost."""
+    row, protocol = case.row, PROTOCOLS[case.dataset]
+    whole = trace(network, shape, temporal=training.temporal)
+    if row.kept:
+        keep_channels(network, whole, row.kept)
+        train(network, training, protocol.without_channels, loss=TRAINING_LOSSES["tet"](), seed=case.seed + 1000)
+    return {layer.name: 1.0 - row.kept.get(layer.name, layer.channels) / layer.channels for layer in whole.compressible}
+
+
+def compressed(case: Case, network: nn.Module, workload: Workload) -> SpatialChannelPruning | NoPruning:
+    """Round the network as the row says, in place; gives the method that holds its membrane masks."""
+    row = case.row
+    configuration = configuration_of(row, workload, PROTOCOLS[case.dataset].time_steps)
+    method = SpatialChannelPruning(membrane_mask=row.membrane_mask) if not row.peer else NoPruning()
+    name = row.weight_quantizer
+    quantizer = TernaryQuantizer("mean") if name == "ternary_mean" else WEIGHT_QUANTIZERS[name]()
+    if row.peer == "mint":  # rounds its weights itself
+        budgets = tuple(replace(budget, weight_bits=32) for budget in configuration.budgets)
+        configuration = replace(configuration, budgets=budgets)
+    compress(network, workload, configuration, method, quantizer, row.membrane_quantizer)
+    if row.peer == "mint":
+        modules = {name: weight.module for name, weight in layer_weights(network, workload).items()}
+        share_mint_scales(modules, layer_neurons(network, workload), row.bits)
+    return method
 
 
 def measure(case: Case, data_root: str) -> dict[str, object]:
@@ -177,21 +190,12 @@ def measure(case: Case, data_root: str) -> dict[str, object]:
     started = time.perf_counter()
     network = network_of(case, shape)
     network.load_state_dict(state, strict=False)
+    lost = without_channels(case, network, training, shape)
     workload = trace(network, shape, temporal=training.temporal)
-    asked = configuration_of(row, workload, protocol.time_steps)
-    method = SpatialChannelPruning(membrane_mask=row.membrane_mask) if not row.peer else NoPruning()
-    name = row.weight_quantizer
-    quantizer = TernaryQuantizer("mean") if name == "ternary_mean" else WEIGHT_QUANTIZERS[name]()
-    put_on = asked
-    if row.peer == "mint":  # rounds its weights itself
-        put_on = replace(asked, budgets=tuple(replace(budget, weight_bits=32) for budget in asked.budgets))
-    compress(network, workload, put_on, method, quantizer, row.membrane_quantizer)
-    if row.peer == "mint":
-        modules = {name: weight.module for name, weight in layer_weights(network, workload).items()}
-        share_mint_scales(modules, layer_neurons(network, workload), row.bits)
-    schedule = Schedule(protocol.further_epochs, protocol.batch, protocol.further_rate, 0.0, protocol.samples_per_epoch)
-    train(network, training, schedule, loss=TRAINING_LOSSES["tet"](), seed=case.seed, method=method)
-    realised = settle(network, workload, asked, method)
+    method = compressed(case, network, workload)
+    schedule = protocol.further(pruned=bool(row.kept))
+    train(network, training, schedule, loss=TRAINING_LOSSES["tet"](), seed=case.seed + 2000, method=method)
+    realised = settle(network, workload, configuration_of(row, workload, protocol.time_steps), method)
     measured, outputs = measure_densities(network, workload, realised, test)
     right = int((outputs.argmax(1) == test.targets).sum())
     return {
@@ -205,7 +209,7 @@ def measure(case: Case, data_root: str) -> dict[str, object]:
         "trained_on": len(training),
         "input_density": {layer.name: layer.input_density for layer in measured.compressible},
         "output_density": {layer.name: layer.output_density for layer in measured.compressible},
-        "pruning_ratio": {budget.layer: budget.pruning_ratio for budget in realised.budgets},
+        "pruning_ratio": lost,
         "start_seconds": round(started - began, 1),
         "seconds": round(time.perf_counter() - started, 1),
         "torch": torch.__version__,
