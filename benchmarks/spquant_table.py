@@ -25,8 +25,8 @@ from torch import nn
 from benchmarks.spquant_channels import keep_channels
 from benchmarks.spquant_page import write_page
 from benchmarks.spquant_peers import MintNeuron, SnnTorchNeuron, share_mint_scales
-from benchmarks.spquant_protocol import FOLDS, PROTOCOLS, VALIDATION, VALIDATION_SEEDS
-from benchmarks.spquant_rows import ABLATIONS, CANDIDATES, FLOAT, MAIN, PEERS, Row
+from benchmarks.spquant_protocol import FOLDS, PROTOCOLS
+from benchmarks.spquant_rows import ABLATIONS, FLOAT, MAIN, PEERS, UNPRUNED, Row
 from cost_models import Configuration, LayerBudget, Workload
 from dse.allocator import keep_freed_memory
 from dse.compression import compress, layer_neurons, layer_weights, settle
@@ -56,19 +56,20 @@ class Case:
     @property
     def key(self) -> str:
         """What stands in the results for it."""
-        fold = "validation" if self.fold == VALIDATION else self.fold
-        return f"{self.dataset}/{fold}/{self.seed}/{self.row.name}"
+        return f"{self.dataset}/{self.fold}/{self.seed}/{self.row.name}"
 
 
 def cases() -> Iterator[Case]:
     """Every network of the table, the most important first."""
-    folds = range(FOLDS)
-    for dataset, rows in CANDIDATES.items():
-        yield from (Case(dataset, VALIDATION, seed, row) for seed in VALIDATION_SEEDS[dataset] for row in rows)
-    yield from (Case("fashion_mnist", 0, seed, row) for seed in range(3) for row in MAIN["fashion_mnist"])
-    yield from (Case("n_mnist", fold, 0, row) for fold in folds for row in (*MAIN["n_mnist"], *PEERS))
+    parts = {"fashion_mnist": [(0, seed) for seed in range(3)], "n_mnist": [(fold, 0) for fold in range(FOLDS)]}
+    late = UNPRUNED[1:3]
+    for dataset, runs in parts.items():
+        early = [row for row in MAIN[dataset] if row not in late]
+        yield from (Case(dataset, *run, row) for run in runs for row in early)
+    yield from (Case("n_mnist", *run, row) for run in parts["n_mnist"] for row in (*PEERS, *late))
+    yield from (Case("fashion_mnist", *run, row) for run in parts["fashion_mnist"] for row in late)
     yield from (Case("mnist", 0, seed, row) for seed in range(3) for row in MAIN["mnist"])
-    yield from (Case("n_mnist", fold, 0, row) for row in ABLATIONS for fold in folds)
+    yield from (Case("n_mnist", *run, row) for row in ABLATIONS for run in parts["n_mnist"])
 
 
 def shifted(samples: Samples, copies: int, seed: int) -> Samples:
@@ -86,16 +87,10 @@ def shifted(samples: Samples, copies: int, seed: int) -> Samples:
 
 
 def split(case: Case, data_root: str) -> tuple[Samples, Samples]:
-    """What is trained on, and what is measured on: the test set, or one of five folds over all N-MNIST recordings.
-
-    The trials on validation data are measured on 10,000 training images, or on the second fold with the first left out.
-    """
+    """What is trained on, and what is measured on: the test set, or one of five folds over all N-MNIST recordings."""
     dataset = load_dataset(case.dataset, data_root, time_steps=PROTOCOLS[case.dataset].time_steps)
     if not dataset.temporal:
-        if case.fold != VALIDATION:
-            return dataset.train, dataset.test
-        training, validation = stratified_split(dataset.train.targets, 10_000, 0)
-        return dataset.train.subset(training), dataset.train.subset(validation)
+        return dataset.train, dataset.test
     whole = Samples(
         torch.cat([dataset.train.inputs, dataset.test.inputs]),
         torch.cat([dataset.train.targets, dataset.test.targets]),
@@ -103,10 +98,8 @@ def split(case: Case, data_root: str) -> tuple[Samples, Samples]:
         temporal=True,
     )
     folds = _folds(whole.targets)
-    measured_on = 1 if case.fold == VALIDATION else case.fold
-    left_out = (0, 1) if case.fold == VALIDATION else (case.fold,)
-    training = torch.cat([part for number, part in enumerate(folds) if number not in left_out])
-    return shifted(whole.subset(training), PROTOCOLS[case.dataset].copies, case.seed), whole.subset(folds[measured_on])
+    training = torch.cat([part for number, part in enumerate(folds) if number != case.fold])
+    return shifted(whole.subset(training), PROTOCOLS[case.dataset].copies, case.seed), whole.subset(folds[case.fold])
 
 
 def _folds(targets: torch.Tensor) -> list[torch.Tensor]:
@@ -193,7 +186,7 @@ def measure(case: Case, data_root: str) -> dict[str, object]:
     lost = without_channels(case, network, training, shape)
     workload = trace(network, shape, temporal=training.temporal)
     method = compressed(case, network, workload)
-    schedule = protocol.further(pruned=bool(row.kept))
+    schedule = protocol.further(rounded=row is not FLOAT, pruned=bool(row.kept))
     train(network, training, schedule, loss=TRAINING_LOSSES["tet"](), seed=case.seed + 2000, method=method)
     realised = settle(network, workload, configuration_of(row, workload, protocol.time_steps), method)
     measured, outputs = measure_densities(network, workload, realised, test)
