@@ -201,8 +201,8 @@ def _length(protocol: Protocol) -> str:
     kept = protocol.further_epochs - protocol.pruned_float_epochs
     return (
         f"{protocol.start_epochs} epochs of {protocol.samples_per_epoch:,} to start with, {protocol.further_epochs} "
-        f"further ones ({protocol.pruned_float_epochs} + {kept} where channels go), Adam {protocol.float_rate:g} for float "
-        f"and {protocol.rounded_rate:g} for rounded rows, batch {protocol.batch}"
+        f"further ones ({protocol.pruned_float_epochs} + {kept} where channels go), batch {protocol.batch}; "
+        f"Adam from {protocol.float_rate:g} for float, from {protocol.rounded_rate:g} for rounded rows"
     )
 
 
