@@ -26,7 +26,7 @@ from benchmarks.spquant_channels import keep_channels
 from benchmarks.spquant_page import write_page
 from benchmarks.spquant_peers import MintNeuron, SnnTorchNeuron, share_mint_scales
 from benchmarks.spquant_protocol import FOLDS, PROTOCOLS
-from benchmarks.spquant_rows import ABLATIONS, FLOAT, MAIN, PEERS, UNPRUNED, Row
+from benchmarks.spquant_rows import ABLATIONS, FLOAT, MAIN, PEERS, UNPRUNED, W2_ENDS, Row
 from cost_models import Configuration, LayerBudget, Workload
 from dse.allocator import keep_freed_memory
 from dse.compression import compress, layer_neurons, layer_weights, settle
@@ -61,15 +61,21 @@ class Case:
 
 def cases() -> Iterator[Case]:
     """Every network of the table, the most important first."""
-    parts = {"fashion_mnist": [(0, seed) for seed in range(3)], "n_mnist": [(fold, 0) for fold in range(FOLDS)]}
-    late = UNPRUNED[1:3]
-    for dataset, runs in parts.items():
-        early = [row for row in MAIN[dataset] if row not in late]
-        yield from (Case(dataset, *run, row) for run in runs for row in early)
-    yield from (Case("n_mnist", *run, row) for run in parts["n_mnist"] for row in (*PEERS, *late))
-    yield from (Case("fashion_mnist", *run, row) for run in parts["fashion_mnist"] for row in late)
-    yield from (Case("mnist", 0, seed, row) for seed in range(3) for row in MAIN["mnist"])
-    yield from (Case("n_mnist", *run, row) for row in ABLATIONS for run in parts["n_mnist"])
+    seeds = [("fashion_mnist", 0, seed) for seed in range(3)]
+    folds = [("n_mnist", fold, 0) for fold in range(FOLDS)]
+    first = {name: [row for row in rows if row is FLOAT or row.kept] for name, rows in MAIN.items()}
+    plan = (
+        (seeds[:1], first["fashion_mnist"]),
+        (folds, (*first["n_mnist"], W2_ENDS)),
+        (seeds[1:], first["fashion_mnist"]),
+        (folds, PEERS),
+        (seeds, (W2_ENDS, *UNPRUNED[1:3])),
+        (folds, UNPRUNED[1:3]),
+        ([("mnist", 0, seed) for seed in range(3)], MAIN["mnist"]),
+        *((folds, (row,)) for row in ABLATIONS),
+    )
+    for parts, rows in plan:
+        yield from (Case(*part, row) for part in parts for row in rows)
 
 
 def shifted(samples: Samples, copies: int, seed: int) -> Samples:
