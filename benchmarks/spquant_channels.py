@@ -50,6 +50,6 @@ def _slice(module: nn.Module, names: tuple[str, ...], places: Tensor) -> None:
 
 def _keep_inputs(module: nn.Module, places: Tensor, channels: int) -> None:
     """The weights of a reader that are left; a linear layer behind a flattened map reads a channel at many places."""
-    weight = module.weight.detach()  # type: ignore[union-attr,operator]
+    weight = module.weight.detach()  # type: ignore[operator]
     blocks = weight.reshape(len(weight), channels, -1)[:, places]
     module.weight = nn.Parameter(blocks.reshape(len(weight), -1, *weight.shape[2:]).clone())

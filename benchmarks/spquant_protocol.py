@@ -21,7 +21,6 @@ class Protocol:
 
     Each epoch draws ``samples_per_epoch`` anew from all training samples, ``copies`` of each where they are shifted.
     ``pruned_float_epochs``: how many of the further epochs a network that lost channels is trained as a float one.
-    ``rounded_rate`` is the first rate of rounded networks, whose small steps are lost; a float one gains nothing by it.
     """
 
     time_steps: int
@@ -31,24 +30,20 @@ class Protocol:
     batch: int
     samples_per_epoch: int
     copies: int = 1
-    rounded_rate: float = 6e-3
     start_rate: float = 2e-3
-    float_rate: float = 3e-3
 
     @property
     def start(self) -> Schedule:
         """The training of the float network from which all rows start."""
         return self._schedule(self.start_epochs, self.start_rate)
 
-    @property
-    def without_channels(self) -> Schedule:
+    def without_channels(self, rate: float) -> Schedule:
         """The training of a row that has just lost channels, before it is rounded."""
-        return self._schedule(self.pruned_float_epochs, self.rounded_rate)
+        return self._schedule(self.pruned_float_epochs, rate)
 
-    def further(self, *, rounded: bool, pruned: bool) -> Schedule:
+    def further(self, rate: float, pruned: bool) -> Schedule:
         """The training of a row as what it is in the end."""
-        epochs = self.further_epochs - self.pruned_float_epochs * pruned
-        return self._schedule(epochs, self.rounded_rate if rounded else self.float_rate)
+        return self._schedule(self.further_epochs - self.pruned_float_epochs * pruned, rate)
 
     def _schedule(self, epochs: int, rate: float) -> Schedule:
         return Schedule(epochs, self.batch, rate, 0.0, self.samples_per_epoch)

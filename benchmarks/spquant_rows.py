@@ -10,7 +10,7 @@ class Row:
     """One way to compress the network.
 
     ``ends`` are the weight bits of its first and last layer, ``conv2`` those of the second where they are not
-    ``weights``; ``channels`` are those that stay of 16, 32 and 128.
+    ``weights``; ``channels`` are those that stay of 16, 32 and 128; ``rate`` is Adam's first one in the further epochs.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Row:
     weight_quantizer: str = "uniform"
     surrogate: str = "triangle"
     learn_threshold: bool = False
+    rate: float = 6e-3
     peer: str = ""
 
     @property
@@ -37,8 +38,8 @@ class Row:
         return dict(zip(("conv1", "conv2", "fc1"), self.channels, strict=False))
 
 
-def pruned(channels: tuple[int, ...], membrane_mask: str = "none") -> tuple[Row, Row]:
-    """Both rows with these channels: weights as in W2_ENDS, and the second convolution in 8 bits too.
+def pruned(channels: tuple[int, ...], membrane_mask: str = "none", rate: float = 6e-3) -> tuple[Row, Row]:
+    """Both rows with these channels: weights as in W2_ENDS, and (at ``rate``) the second convolution in 8 bits too.
 
     What is left of that convolution is at most two percent of the weights; fc1 holds nearly all.
     """
@@ -46,14 +47,14 @@ def pruned(channels: tuple[int, ...], membrane_mask: str = "none") -> tuple[Row,
     left = f"channels {'/'.join(map(str, channels))}{mask}"
     return (
         Row(f"W2/U1.58, ends W8, {left}", 2, 8, 1.58, None, channels, membrane_mask),
-        Row(f"fc1 W2, rest W8, U1.58, {left}", 2, 8, 1.58, 8, channels, membrane_mask),
+        Row(f"fc1 W2, rest W8, U1.58, {left}", 2, 8, 1.58, 8, channels, membrane_mask, rate=rate),
     )
 
 
-FLOAT = Row("float")
+FLOAT = Row("float", rate=3e-3)
 W2_ENDS = Row("W2/U1.58, ends W8", 2, 8, 1.58)
 UNPRUNED = (FLOAT, Row("W4/U1.58", 4, 4, 1.58), Row("W2/U1.58", 2, 2, 1.58), W2_ENDS)
-STILL = (*UNPRUNED, *pruned((8, 13, 80), "hold"))
+STILL = (*UNPRUNED, *pruned((8, 13, 96), "hold", 1e-2))
 MAIN = {"fashion_mnist": STILL, "n_mnist": (*UNPRUNED, *pruned((6, 12, 64))), "mnist": STILL}
 PEERS = (
     Row("snnTorch state_quant, 2 bit", 2, 8, 1.58, peer="snntorch"),

@@ -158,7 +158,9 @@ def without_channels(case: Case, network: nn.Module, training: Samples, shape: t
     whole = trace(network, shape, temporal=training.temporal)
     if row.kept:
         keep_channels(network, whole, row.kept)
-        train(network, training, protocol.without_channels, loss=TRAINING_LOSSES["tet"](), seed=case.seed + 1000)
+        train(
+            network, training, protocol.without_channels(row.rate), loss=TRAINING_LOSSES["tet"](), seed=case.seed + 1000
+        )
     return {layer.name: 1.0 - row.kept.get(layer.name, layer.channels) / layer.channels for layer in whole.compressible}
 
 
@@ -192,7 +194,7 @@ def measure(case: Case, data_root: str) -> dict[str, object]:
     lost = without_channels(case, network, training, shape)
     workload = trace(network, shape, temporal=training.temporal)
     method = compressed(case, network, workload)
-    schedule = protocol.further(rounded=row is not FLOAT, pruned=bool(row.kept))
+    schedule = protocol.further(row.rate, pruned=bool(row.kept))
     train(network, training, schedule, loss=TRAINING_LOSSES["tet"](), seed=case.seed + 2000, method=method)
     realised = settle(network, workload, configuration_of(row, workload, protocol.time_steps), method)
     measured, outputs = measure_densities(network, workload, realised, test)
