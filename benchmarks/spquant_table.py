@@ -63,14 +63,13 @@ def cases() -> Iterator[Case]:
     """Every network of the table, the most important first."""
     seeds = [("fashion_mnist", 0, seed) for seed in range(3)]
     folds = [("n_mnist", fold, 0) for fold in range(FOLDS)]
-    first = {name: [row for row in rows if row is FLOAT or row.kept] for name, rows in MAIN.items()}
+    *_, ternary, mixed = MAIN["fashion_mnist"]
     plan = (
-        (seeds[:1], first["fashion_mnist"]),
-        (folds, (*first["n_mnist"], W2_ENDS)),
-        (seeds[1:], first["fashion_mnist"]),
-        (folds, PEERS),
-        (seeds, (W2_ENDS, *UNPRUNED[1:3])),
-        (folds, UNPRUNED[1:3]),
+        (seeds, (FLOAT, mixed)),
+        (folds, (FLOAT, *(row for row in MAIN["n_mnist"] if row.kept))),
+        (folds, (W2_ENDS, *PEERS)),
+        (seeds, (ternary, W2_ENDS)),
+        ([*seeds, *folds], UNPRUNED[1:3]),
         ([("mnist", 0, seed) for seed in range(3)], MAIN["mnist"]),
         *((folds, (row,)) for row in ABLATIONS),
     )
