@@ -33,7 +33,7 @@ RESULTS = DATA / "early_stopping.jsonl"
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "early_stopping.md"
 RISKS = (0.1, RISK, 0.5)
 ORDERS = 20
-PEER_ORDERS = 5
+PEER_ORDERS = 3
 SEARCHES = 10
 SEARCH_TRIALS = 60
 

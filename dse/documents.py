@@ -88,12 +88,8 @@ def recost_document(before: StudyResults, after: StudyResults) -> dict[str, Any]
 
 def epochs_trained(results: StudyResults) -> dict[str, int]:
     """The epochs that the finished trials were trained, and what they would have been without early stopping."""
-    full = results.study.training.epochs
-    finished = [evaluation for evaluation in results.evaluations if evaluation.state.finished]
-    return {
-        "trained": sum(len(e.curve) if e.state is State.STOPPED else full for e in finished),
-        "without_stopping": full * len(finished),
-    }
+    trained, without_stopping = results.epochs_trained
+    return {"trained": trained, "without_stopping": without_stopping}
 
 
 def _reasons(results: StudyResults, state: State) -> dict[str, int]:

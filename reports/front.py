@@ -98,7 +98,7 @@ def draw(results: StudyResults) -> Section:
     members = front_members(results)
     names = listing([label_of(name) for name in results.study.objectives.names])
     lead = (
-        f"{plural(len(members), 'point')} of {plural(len(trials), 'finished trial')} "
+        f"{plural(len(members), 'point')} of {plural(len(trials), 'trial')} trained to the end "
         f"{'is' if len(members) == 1 else 'are'} on the front: no other trial is at least as good in {names} "
         "and better in one of them."
     )
@@ -112,7 +112,7 @@ def draw_table(results: StudyResults) -> Section | None:
     front = front_frame(results)
     if front.empty:
         return None
-    lead = "Best first. Mean ± standard deviation over the training seeds"
+    lead = f"Best first. Mean ± standard deviation over the training seeds{_seeds(front)}"
     if front["test_mean"].isna().all():
         lead += "; the test split has not been measured yet."
     else:
@@ -121,6 +121,13 @@ def draw_table(results: StudyResults) -> Section | None:
     if base:
         lead += " Costs stand beside those of the dense float network."
     return Section("Members of the front", lead, tables=(front_table(results, front, base),), note=certainty(results))
+
+
+def _seeds(front: pd.DataFrame) -> str:
+    """How many seeds, where the members have not all the same number."""
+    counts = front["validation_seeds"]
+    few, many = int(counts.min()), int(counts.max())
+    return "" if few == many else f", {few} to {many} of them: more where the place of a member was in doubt"
 
 
 def certainty(results: StudyResults) -> str:
@@ -139,8 +146,12 @@ def certainty(results: StudyResults) -> str:
     if pick is None:
         return text
     cost = next(name for name in minimize if name in pick["cost"])
+    best = max(points, key=lambda point: float(point["accuracy_validation"] or 0.0))
+    near = f"within one standard error ({100 * best['accuracy_standard_error']:.2f} points) of the most accurate member"
+    if pick["trial"] == best["trial"]:
+        return f"{text} No member with less {label_of(cost)} is {near}, trial {best['trial']}."
     return (
-        f"{text} Within one standard error of the most accurate member, trial {pick['trial']} is the cheapest: "
+        f"{text} Trial {pick['trial']} has the least {label_of(cost)} {near}, trial {best['trial']}: "
         f"{share_text(pick['accuracy_validation'])} at {value_text(pick['cost'][cost], unit_of(cost))}."
     )
 

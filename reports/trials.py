@@ -56,6 +56,12 @@ def draw(results: StudyResults) -> Section | None:
         sums[row["state"]] = sums.get(row["state"], 0) + row["count"]
     counts = [f"{count:,} {_WORDS[State(state)]}" for state, count in sums.items()]
     lead = f"{plural(sum(sums.values()), 'trial')} gave no point for the front: {listing(counts)}."
+    if State.STOPPED in sums:
+        trained, whole = results.epochs_trained
+        lead += (
+            " A training is stopped early once it has hardly a chance to join the front at its cost, which is known: "
+            f"so {trained:,} of {whole:,} epochs were trained."
+        )
     if State.SKIPPED in sums:
         lead += " A skipped trial was never trained: it cost no time and does not count towards the trials asked for."
     rows = [

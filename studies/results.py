@@ -76,6 +76,14 @@ class StudyResults:
         spent = sum(evaluation.seconds for evaluation in self.evaluations)
         return spent + (self.baseline.seconds if self.baseline else 0.0)
 
+    @property
+    def epochs_trained(self) -> tuple[int, int]:
+        """The epochs that the finished trials were trained, and what they would have been without early stopping."""
+        full = self.study.training.epochs
+        finished = [evaluation for evaluation in self.evaluations if evaluation.state.finished]
+        trained = sum(len(one.curve) if one.state is State.STOPPED else full for one in finished)
+        return trained, full * len(finished)
+
     def evaluation(self, trial: int) -> Evaluation:
         """One trial by its number; :class:`InputError` if there is none."""
         for evaluation in self.evaluations:

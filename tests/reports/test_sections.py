@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reports import break_even, front, layers, progress, recall, settings, summary, trials
 from reports.frame import front_frame, front_layers_frame
 from studies.design_space import Choices
-from studies.evaluation import Evaluation
+from studies.evaluation import Evaluation, Measurement, State
 from studies.pareto import non_dominated
 from studies.results import StudyResults
 from studies.study import Objectives
@@ -201,6 +201,43 @@ def test_reasons_that_differ_only_in_numbers_are_one_group() -> None:
 
 def test_a_study_whose_trials_all_gave_a_point_has_no_section_of_failures(results: StudyResults) -> None:
     assert trials.draw(results) is None
+
+
+def test_the_epochs_that_early_stopping_saved_are_told(results: StudyResults) -> None:
+    first, *rest = results.evaluations
+    stopped = replace(
+        first, state=State.STOPPED, curve=(0.3, 0.4), measurements=(), reason="stopped after epoch 2 of 8"
+    )
+    changed = replace(results, evaluations=(stopped, *rest))
+    section = trials.draw(changed)
+    assert section is not None
+    whole = 8 * len(results.evaluations)
+    assert f"so {whole - 6:,} of {whole:,} epochs were trained" in section.lead
+
+
+def test_the_note_of_the_front_names_the_cheapest_member_that_cannot_be_told_from_the_best() -> None:
+    one = synthetic.with_front_of(synthetic.results(trials=80, seed=3), 3)
+    best, second, third = one.front.members
+    values = ((0.97, 0.96, 0.98), (0.969, 0.968), (0.6, 0.61))
+    members = [
+        replace(
+            member,
+            cost=replace(member.cost, total=replace(member.cost.total, memory_bytes=memory)) if member.cost else None,
+            measurements=tuple(
+                Measurement("validation", "accuracy", member.seed + number, value) for number, value in enumerate(given)
+            ),
+        )
+        for member, given, memory in zip((best, second, third), values, (9000.0, 5000.0, 1000.0), strict=True)
+    ]
+    changed = replace(one, evaluations=tuple(members))
+    note = front.certainty(changed)
+    assert f"Trial {second.trial} has the least memory within one standard error" in note
+    assert f"most accurate member, trial {best.trial}" in note
+    section = front.draw_table(changed)
+    assert section is not None
+    assert "2 to 3 of them" in section.lead
+    alone = replace(one, evaluations=(members[0], members[2]))
+    assert "No member with less memory is within one standard error" in front.certainty(alone)
 
 
 def test_all_settings_of_the_study_are_listed(results: StudyResults) -> None:
