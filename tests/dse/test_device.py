@@ -55,7 +55,14 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> SimulatedDevice:
     return SimulatedDevice()
 
 
-@pytest.mark.parametrize("method", methods().values(), ids=methods())
+#: One of each kind; the others are slow for their number only.
+QUICK = ("magnitude", "admm", "autoprune", "spatial_channel predictor", "none learning")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(own, id=name, marks=[] if name in QUICK else pytest.mark.slow) for name, own in methods().items()],
+)
 def test_a_trial_on_another_device_is_the_trial_on_the_cpu(
     method: Method, simulated: SimulatedDevice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
