@@ -13,12 +13,13 @@ import numpy as np
 from trained_table import GRID
 
 from cost_models import Configuration, CostReport, Totals, load_hardware
-from dse.early_stopping import FEWEST_CURVES, CurveModel, features, log_error
+from dse.curve_forecast import FEWEST_CURVES, CurveModel, features
 from dse.evaluate import trace_study
 from dse.search.limits import CostGate
 from dse.search.stopping import EarlyStopping
 from dse.search.suggest import SearchSpace
 from studies import Evaluation, Measurement, ParetoFront, State, Study, load_study
+from studies.membership import log_error
 
 #: Ends a training early: the curve so far -> whether to stop.
 Stops = Callable[[Sequence[float]], bool]

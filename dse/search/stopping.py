@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost_models import Configuration, CostReport, estimate
-from dse.early_stopping import RISK, CurveModel, StoppingRule, features, learned_from
+from dse.curve_forecast import CurveModel, features, learned_from
+from dse.early_stopping import RISK, StoppingRule, allowed_risk
 from dse.search.limits import CostGate
 from studies import OBJECTIVES, Evaluation, ParetoFront, State, Study, cost_value
 
@@ -61,11 +62,13 @@ class EarlyStopping:
         if rival is None or model is None:
             return None
         on_front = len(self._state(known).front) / sum(evaluation.state.finished for evaluation in known)
-        forecasts = model.forecasts(np.array(features(configuration)), on_front, self.risk)
+        epochs = self.study.training.epochs
+        risks = [allowed_risk(on_front, epoch, epochs, self.risk) for epoch in range(1, epochs)]
+        forecasts = model.forecasts(np.array(features(configuration)), risks)
         if not forecasts:
             return None
         assert rival.trial is not None
-        return StoppingRule(_accuracy(rival), rival.trial, self.study.training.epochs, forecasts, model.step)
+        return StoppingRule(_accuracy(rival), rival.trial, epochs, forecasts, model.step)
 
     def _model(self, finished: Sequence[Evaluation]) -> CurveModel | None:
         """What these trials teach; only the last model is kept."""

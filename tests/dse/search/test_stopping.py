@@ -8,7 +8,10 @@ from pathlib import Path
 import optuna
 import pytest
 
+from cost_models import load_hardware
+from dse.search.limits import CostGate
 from dse.search.proposer import as_optuna_trial
+from dse.search.stopping import EarlyStopping
 from dse.search.suggest import SearchSpace
 from studies import Evaluation, Objectives, State, StudyResults, StudyStore, Training
 from tests.dse.search import synthetic
@@ -152,3 +155,16 @@ def test_the_store_gives_back_what_a_run_returned(results: StudyResults, run: Ru
     mine = run(study(trials=20), evaluate=synthetic.evaluate_with_curve)
     with StudyStore(url) as store:
         assert store.results("synthetic") == mine
+
+
+def test_a_rule_depends_on_the_known_trials_alone_not_on_what_was_asked_before(results: StudyResults) -> None:
+    assert results.baseline is not None
+    assert results.baseline.workload is not None
+    space = SearchSpace.of(results.study.space, synthetic.WORKLOAD)
+    gate = CostGate(space, results.baseline.workload, load_hardware(results.study.hardware), {})
+    used, trials = EarlyStopping(results.study, gate), results.evaluations
+    rules = []
+    for known in [*(trials[:count] for count in range(10, TRIALS, 4)), trials[5:30], trials[:20]]:
+        rules.append(used.rule(trials[-1].asked, known))
+        assert rules[-1] == EarlyStopping(results.study, gate).rule(trials[-1].asked, known)
+    assert any(rules)
