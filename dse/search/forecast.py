@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cost_models import CostArrays, estimate_many
+from dse.search.additive_costs import ROUNDING
 from dse.search.limits import CostGate, quiet
 from dse.search.suggest import TIME_STEPS, Indices
 from studies import OBJECTIVES, Evaluation
@@ -104,10 +105,21 @@ class CostForecast:
     def _excess(self, rows: Indices) -> Floats:
         limits = self.gate.limits
         asked = self.gate.costs(rows) if self.uncertain & limits.keys() else {}
-        parts = [asked.get(name, self._cost(name, rows)) / limit - 1.0 for name, limit in limits.items()]
+        parts = [(asked[name] if name in asked else self._exact(name, rows)) / limits[name] - 1.0 for name in limits]
         for name in self._margins:
             parts.append(self._cost(name, rows) * (1.0 + self.error(name)) / limits[name] - 1.0)
         return np.stack(parts, axis=1)
+
+    def _exact(self, name: str, rows: Indices) -> Floats:
+        """A limited cost that does not depend on activity; looked up, and priced where rounding could decide."""
+        table = self.gate.additive(name)
+        if table is None:
+            return self._cost(name, rows)
+        cost, limit = table(rows), self.gate.limits[name]
+        close = np.flatnonzero(np.abs(cost - limit) <= 10.0 * ROUNDING * limit)
+        if len(close):
+            cost[close] = self.gate.totals(rows[close], (name,))[name]
+        return cost
 
     @cached_property
     def _margins(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from cost_models import (
     format_quantity,
     losing,
 )
+from dse.search.additive_costs import AdditiveCost
 from dse.search.suggest import TIME_STEPS, Indices, SearchSpace
 from studies import OBJECTIVES, cost_value
 from studies.design_space import Identity
@@ -61,6 +62,20 @@ class CostGate:
     def costs(self, rows: Indices) -> dict[str, NDArray[np.float64]]:
         """Each limited cost of the configurations at index rows (n, free parameters); one (n,) array for each."""
         return self.totals(rows, tuple(self.limits))
+
+    def additive(self, name: str) -> AdditiveCost | None:
+        """A cost under this activity as a sum over layers, to look up; None where it is none."""
+        if name not in self._additive:
+            price = partial(self._total, name)
+            self._additive[name] = None if self.skips_losing else AdditiveCost.of(self.space, price)
+        return self._additive[name]
+
+    @cached_property
+    def _additive(self) -> dict[str, AdditiveCost | None]:
+        return {}
+
+    def _total(self, name: str, rows: Indices) -> NDArray[np.float64]:
+        return np.asarray(self.totals(rows, (name,))[name], dtype=float)
 
     def excesses(self, row: Indices) -> dict[str, float]:
         """Cost / limit - 1 by name for one index row: at most zero where the limit is kept."""
