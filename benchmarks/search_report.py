@@ -23,6 +23,7 @@ def write(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) -> None:
     """Write the page; what was not run is named as such."""
     parts = (
         _head(),
+        _goals(runs, problems),
         _speed_up(runs, problems),
         _whole_table(runs, problems),
         _probes(runs, problems),
@@ -96,6 +97,61 @@ def _head() -> Iterator[str]:
         "a noise of 0.01. With 12 % there is something to find (0.57). Both are kept."
     )
     yield ""
+
+
+def _goals(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) -> Iterator[str]:
+    """What was wanted beside what was measured, for the sampler as ``dse run`` uses it."""
+    yield "## Goals"
+    yield ""
+    yield f"Medians of `{PROBED}`, in brackets of `{OURS}`."
+    yield ""
+    yield "| problem | wanted: stock at 200 within | reached after | over the best stock sampler at 20, 40, 60 |"
+    yield "|---|---|---|---|"
+    for name, problem in problems.items():
+        best = _best_stock(runs, name)
+        wanted = 40 if problem.trained else 60 if name.startswith("rugged") else 20
+        found = [_of(runs, name, sampler, False) for sampler in (PROBED, OURS)]
+        if best is None or not all(found):
+            yield f"| {name} | {wanted} | not run | |"
+            continue
+        after = [_count(statistics.median(_reached(run, best[1]) for run in own)) for own in found]
+        beside = [(_median(found[0], mark) or 0.0) / _best_at(runs, name, mark) for mark in (20, 40, 60)]
+        shown = ", ".join(f"{ratio:.2f}" for ratio in beside)
+        yield f"| {name} | {wanted} | {after[0]} ({after[1]}) | {shown} |"
+    yield ""
+    yield from _against_slow(runs, problems)
+
+
+def _against_slow(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) -> Iterator[str]:
+    lines = []
+    for name in problems:
+        for sampler in SLOW:
+            slow = _of(runs, name, sampler, True)
+            if slow:
+                levels = [_compared(runs, name, slow, mark) for mark in (30, 50)]
+                seconds = statistics.median(run.ask_seconds[max(run.ask_seconds)] for run in slow)
+                own = [run.ask_seconds[max(run.ask_seconds)] for run in _of(runs, name, OURS, False)]
+                ours = statistics.median(own) if own else math.nan
+                lines.append(
+                    f"| {name} | {sampler} [{len(slow)}] | {' | '.join(levels)} | {seconds:.2f} | {ours:.2f} |"
+                )
+    if lines:
+        yield "Against Gaussian processes (80 trainings were not run, for the time they take):"
+        yield ""
+        yield f"| problem | sampler | at 30: its / {OURS} / {PROBED} | at 50 | its seconds for a proposal | {OURS} |"
+        yield "|---|---|---|---|---|---|"
+        yield from lines
+        yield ""
+
+
+def _compared(runs: Sequence[Run], name: str, slow: Sequence[Run], mark: int) -> str:
+    values = [_median(own, mark) for own in (slow, _of(runs, name, OURS, False), _of(runs, name, PROBED, False))]
+    return " / ".join("" if value is None else f"{value:.4f}" for value in values)
+
+
+def _best_at(runs: Sequence[Run], problem: str, trainings: int) -> float:
+    """The largest median of a stock sampler behind the gate after this many trainings."""
+    return max(_median(_of(runs, problem, sampler, True), trainings) or 1e-9 for sampler in STOCK)
 
 
 def _speed_up(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) -> Iterator[str]:
