@@ -326,6 +326,7 @@ def report(
 app.command("export", rich_help_panel=SEARCH)(export_commands.export)
 app.command("verify", rich_help_panel=SEARCH)(export_commands.verify)
 app.command("doctor", rich_help_panel=SEARCH)(storage_commands.doctor)
+app.command("upgrade", rich_help_panel=SEARCH)(storage_commands.upgrade)
 app.command("cost", rich_help_panel=COSTS)(network_commands.cost)
 app.command("break-even", rich_help_panel=COSTS)(network_commands.break_even)
 app.command("networks", rich_help_panel=NAMES)(network_commands.networks)

@@ -1,4 +1,4 @@
-"""The command that looks after a storage: ``dse doctor``."""
+"""The commands that look after a storage: ``dse doctor`` and ``dse upgrade``."""
 
 from __future__ import annotations
 
@@ -40,6 +40,26 @@ def doctor(
         print_out(*_lines(document))
     if not document["sound"]:
         raise typer.Exit(NOT_SOUND)
+
+
+def upgrade(
+    copied: Annotated[
+        bool, typer.Option("--copied", help="A copy of the database exists (needed where it is no SQLite file).")
+    ] = False,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a storage that an older spikefront wrote up to date; an SQLite file is copied first."""
+    from studies.upgrade import upgrade_storage
+
+    done = upgrade_storage(storage, copied=copied)
+    if as_json:
+        copy = None if done.copy is None else str(done.copy)
+        return print_json({"storage": done.storage, "before": done.before, "now": done.now, "copy": copy})
+    if done.before == done.now:
+        return print_out(f"{done.storage} is up to date (version {done.now}).")
+    kept = "" if done.copy is None else f"; as it was, it is kept in {done.copy}"
+    print_out(f"{done.storage} is now of version {done.now}, before {done.before}{kept}.")
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

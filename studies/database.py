@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import finalize
@@ -32,7 +32,7 @@ class Database:
         self.url = _parsed(url)
         self.name = self.url.render_as_string(hide_password=True)
         self._sqlite = self.url.get_backend_name() == "sqlite"
-        self._file = _sqlite_file(self.url) if self._sqlite else None
+        self.file = _sqlite_file(self.url) if self._sqlite else None
         self._engine = self._connect(busy_timeout_seconds)
         self._immediate = self._engine.execution_options(immediate=True)
         self._ready = False
@@ -42,7 +42,7 @@ class Database:
         options: dict[str, Any] = {}
         if self._sqlite:
             options["connect_args"] = {"timeout": busy_timeout_seconds}
-            if self._file is None and not self.url.query:  # all connections must see the same memory
+            if self.file is None and not self.url.query:  # all connections must see the same memory
                 options["poolclass"] = StaticPool
                 options["connect_args"]["check_same_thread"] = False
         try:
@@ -77,19 +77,19 @@ class Database:
 
     def _readable_file(self) -> bool:
         """Whether there is anything to look into; refuses what is no SQLite file before SQLite opens it."""
-        if self._file is None:
+        if self.file is None:
             return True
-        if self._file.is_dir():
-            raise InputError(f"storage {self.name}: {self._file} is a folder; name a file in it")
-        if not self._file.exists():
+        if self.file.is_dir():
+            raise InputError(f"storage {self.name}: {self.file} is a folder; name a file in it")
+        if not self.file.exists():
             return False
         try:
-            with self._file.open("rb") as file:
+            with self.file.open("rb") as file:
                 header = file.read(len(_SQLITE_HEADER))
         except OSError as error:
             raise InputError(f"storage {self.name} cannot be read: {error.strerror or error}") from None
         if header and header != _SQLITE_HEADER:
-            raise InputError(f"storage {self.name}: {self._file} is not an SQLite database; name another file")
+            raise InputError(f"storage {self.name}: {self.file} is not an SQLite database; name another file")
         return bool(header)
 
     def _has_tables(self, connection: Connection) -> bool:
@@ -98,28 +98,53 @@ class Database:
             return False
         missing = sorted(set(Base.metadata.tables) - found)
         if SchemaRow.__tablename__ in found:
-            versions = list(connection.scalars(select(SchemaRow.version)))
-            if len(versions) != 1 or not isinstance(versions[0], int):
-                raise InputError(f"storage {self.name} is damaged: its tables have no version; name another storage")
-            version = versions[0]
+            version = self.version_in(connection)
             if version != SCHEMA_VERSION:
                 age = "a newer" if version > SCHEMA_VERSION else "an older"
+                way = "use that one" if version > SCHEMA_VERSION else "bring it up to date with dse upgrade"
                 raise InputError(
                     f"storage {self.name} was written by {age} spikefront (its tables have version {version}, this one "
-                    f"reads version {SCHEMA_VERSION}); use that one, or name another storage"
+                    f"reads version {SCHEMA_VERSION}); {way}, or name another storage"
                 )
         if missing:
             raise InputError(f"storage {self.name} is damaged: it lacks the table {missing[0]}; name another storage")
         return True
 
+    def version(self) -> int | None:
+        """The version of our tables, whatever it is; None where there are none."""
+        if not self._readable_file():
+            return None
+        with self._explained(), self._engine.connect() as connection:
+            there = SchemaRow.__tablename__ in inspect(connection).get_table_names()
+            return self.version_in(connection) if there else None
+
+    def version_in(self, connection: Connection) -> int:
+        """The version that the tables say they have."""
+        versions = list(connection.scalars(select(SchemaRow.version)))
+        if len(versions) != 1 or not isinstance(versions[0], int):
+            raise InputError(f"storage {self.name} is damaged: its tables have no version; name another storage")
+        return versions[0]
+
+    def copy_to(self, place: str) -> Path:
+        """Copy the SQLite file as it is at this moment, write-ahead log included; refuses to replace a file."""
+        copy = Path(place)
+        if copy.exists():
+            raise InputError(f"storage {self.name}: {copy} is there already; move it away, as the copy goes there")
+        with self._explained(), self._engine.connect() as connection:
+            source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            with closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+        return copy
+
     def prepare(self) -> None:
         """Create the file and our tables where they are missing; tables of others are left alone."""
         if self.ready:
             return
-        if self._file is not None and not self._file.parent.is_dir():
-            raise InputError(f"storage {self.name}: there is no folder {self._file.parent}; create it first")
+        if self.file is not None and not self.file.parent.is_dir():
+            raise InputError(f"storage {self.name}: there is no folder {self.file.parent}; create it first")
         with self._explained():
-            if self._file is not None:
+            if self.file is not None:
                 self._switch_to_write_ahead_log()
             with self._immediate.begin() as connection:
                 if not self._has_tables(connection):  # another process may have been faster

@@ -65,7 +65,7 @@ def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["bugdet", "digits"], "Did you mean 'budget'?"),
+        (["bugdet", "digits"], "Did you mean 'budget'"),
         (["front"], "see dse front --help"),
         (["front", "a", "b"], "see dse front --help"),
         (["run", "digits", "--trials", "0"], "--trials"),
