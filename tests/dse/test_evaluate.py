@@ -10,7 +10,8 @@ import torch
 
 from cost_models import Configuration, InputError, Workload, estimate, load_hardware, spend_where_it_pays
 from dse.compression import compress, layer_weights, settle
-from dse.early_stopping import Forecast, StoppingRule
+from dse.curve_forecast import Forecast
+from dse.early_stopping import StoppingRule
 from dse.evaluate import Job, baseline, evaluate, trace_study
 from dse.networks import build_network
 from dse.pruning import MagnitudePruning
@@ -19,6 +20,7 @@ from dse.trace import trace
 from studies import Method, MethodChoices, State, Study
 from studies.design_space import Choices, DesignSpace
 from studies.evaluation import HARD_PRUNED
+from studies.membership import log_error
 from studies.study import Task, Training
 
 
@@ -63,7 +65,7 @@ def test_watching_the_curve_changes_nothing_and_its_end_is_the_accuracy_of_the_f
 
 
 def test_a_training_that_cannot_reach_what_is_needed_ends_after_its_first_epoch(study: Study) -> None:
-    hopeless = Forecast((0.0,), (1.0,), (0.0, 0.5, 0.0), ((0.0,) * 3,) * 3, 1.0)
+    hopeless = Forecast(end=float(log_error(0.5)), expected=(0.0,), weights=(0.0,), unusual=((0.0,),), width=0.0)
     rule = StoppingRule(needed=0.999, rival=0, epochs=2, forecasts=(hopeless,))
     evaluation = evaluate(Job(study, asked(trace_study(study)), 3, 1, curve=True, stopping=rule))
     assert evaluation.state is State.STOPPED
