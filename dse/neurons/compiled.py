@@ -56,9 +56,9 @@ def lif_over_time(current: Tensor, steps: int, static: bool, dynamics: LIFDynami
         ):
             spikes = _compiled()(flat, steps, static, dynamics)
     except dynamo.exc.TorchDynamoException as error:
-        first = str(error).strip().splitlines()[0]
+        said = " ".join(line.strip() for line in str(error).splitlines()[:2])
         raise InputError(
             f"the neuron's engine is 'compiled', but torch cannot compile it for {current.device.type}; use 'auto' "
-            f"({first})"
+            f"({said})"
         ) from error
     return spikes.reshape(steps * current.shape[0] if static else current.shape[0], *current.shape[1:])
