@@ -132,9 +132,7 @@ def _against_slow(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) ->
                 seconds = statistics.median(run.ask_seconds[max(run.ask_seconds)] for run in slow)
                 own = [run.ask_seconds[max(run.ask_seconds)] for run in _of(runs, name, OURS, False)]
                 ours = statistics.median(own) if own else math.nan
-                lines.append(
-                    f"| {name} | {sampler} [{len(slow)}] | {' | '.join(levels)} | {seconds:.2f} | {ours:.2f} |"
-                )
+                lines.append(f"| {name} | {sampler} [{len(slow)}] | {level} | {seconds:.2f} | {ours:.2f} |")
     if lines:
         yield "Against Gaussian processes (50 and 80 trainings were wanted too, but not run for the time they take):"
         yield ""
