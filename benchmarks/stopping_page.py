@@ -67,9 +67,14 @@ def _shown(name: str) -> str:
     }[name]
 
 
+def _place(name: str) -> tuple[int, str]:
+    """Ours by their risk first, then the bounds, then the peers."""
+    return (0, name) if name.startswith("ours") else (2, name) if name.startswith("MOASHA") else (1, name)
+
+
 def _rows(lines: Sequence[Line], part: str) -> list[str]:
     rows = []
-    for name in dict.fromkeys(line["method"] for line in lines if line["part"] == part):
+    for name in sorted({line["method"] for line in lines if line["part"] == part}, key=_place):
         own = _of(lines, part, name)
         kept = sum(line["lost"] == 0 for line in own)
         lost = statistics.fmean(line["lost"] for line in own)
