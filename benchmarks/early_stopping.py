@@ -24,6 +24,7 @@ from stopping_page import NOTICED, write_page
 from stopping_replay import Replay, Start, Table, all_known, never, noise_known, ours
 from trained_table import DATA, TABLE
 
+from dse.early_stopping import RISK
 from dse.evaluate import Job
 from dse.search.run import run_study
 from studies import Evaluation, ParetoFront, State, Study
@@ -73,7 +74,7 @@ def parts(table: Table) -> Iterator[Part]:
     bounds = {f"noise known {risk:g}": partial(noise_known, risk=risk) for risk in BOUND_RISKS}
     yield from replays("table", ORDERS, {**rules, "all known": all_known, **bounds})
     for seed in range(SEARCHES):
-        yield Part("search", "known_cost", seed, lambda seed=seed: searched(table, seed))  # type: ignore[misc]
+        yield Part("search", f"known_cost {RISK:g}", seed, lambda seed=seed: searched(table, seed))  # type: ignore[misc]
     yield from replays("table", PEER_ORDERS, peers())
     yield from replays("redrawn", REDRAWN, {f"ours {risk:g}": rules[f"ours {risk:g}"] for risk in BOUND_RISKS})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def write_page(lines: Sequence[Line], table: Table, path: Path) -> None:
         rows="\n".join(_rows(lines, "table")),
         redrawn="\n".join(_rows(lines, "redrawn")),
         peers=MOASHA if any(line["method"].startswith("MOASHA") for line in lines) else "MOASHA has not been run yet.",
-        search=_search(_of(lines, "search", "known_cost")),
+        search="\n".join(_search(lines)),
         stops=_stops(_of(lines, "table", f"ours {RISK:g}")),
         head=" | ".join(["", *HEAD, ""]).strip() + "\n" + "|---" * len(HEAD) + "|",
         **_limits(table),
@@ -125,18 +125,18 @@ def _stops(lines: Sequence[Line]) -> str:
     return ", ".join(f"{count / sum(counts):.0%} after epoch {epoch}" for epoch, count in enumerate(counts, start=1))
 
 
-def _search(lines: Sequence[Line]) -> str:
-    if not lines:
-        return "Not run yet."
-    stopped = [sum(line["stopped_after"]) for line in lines]
-    return (
-        f"{len(lines)} searches of {lines[0]['trials']} trainings each: {_spread(lines, 'epochs_share', 0)} of the "
-        f"epochs, {statistics.fmean(stopped):.1f} trainings stopped on average (at most {max(stopped)}); "
-        f"{sum(line['lost'] for line in lines)} of {sum(line['members'] for line in lines)} members lost; "
-        f"{_spread(lines, 'volume', 3)} of the hypervolume that the same proposals have when all are trained to their "
-        f"end, and the search without early stopping, which proposes otherwise, "
-        f"{_spread(lines, 'volume_without', 3)} of it."
-    )
+def _search(every: Sequence[Line]) -> Iterator[str]:
+    for method in sorted({line["method"] for line in every if line["part"] == "search"}):
+        lines = _of(every, "search", method)
+        stopped = [sum(line["stopped_after"]) for line in lines]
+        yield (
+            f"{len(lines)} searches of {lines[0]['trials']} trainings each, risk {method.partition(' ')[2]}: "
+            f"{_spread(lines, 'epochs_share', 0)} of the epochs, {statistics.fmean(stopped):.1f} trainings stopped on "
+            f"average (at most {max(stopped)}); {sum(line['lost'] for line in lines)} of "
+            f"{sum(line['members'] for line in lines)} members lost; {_spread(lines, 'volume', 3)} of the hypervolume "
+            "that the same proposals have when all are trained to their end, and the search without early stopping, "
+            f"which proposes otherwise, {_spread(lines, 'volume_without', 3)} of it."
+        )
 
 
 def _limits(table: Table) -> dict[str, str]:

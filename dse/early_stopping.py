@@ -16,7 +16,7 @@ from dse.curve_forecast import Forecast
 from studies.evaluation import Evaluation, State
 
 #: The risk that a stop takes, over the share of trials on the front; what levels cost is in docs/results.
-RISK = 0.1
+RISK = 0.05
 #: The largest chance to join the front that a stop may ever take.
 LARGEST_RISK = 0.05
 
@@ -31,8 +31,8 @@ def allowed_risk(on_front: float, epoch: int, epochs: int, risk: float = RISK) -
     long the study may ever be, at most the share ``risk`` is lost; far less in truth, since hardly a training that is
     stopped is as undecided as allowed.
 
-    >>> allowed_risk(on_front=0.25, epoch=2, epochs=4), allowed_risk(on_front=0.8, epoch=4, epochs=5)
-    (0.0125, 0.01)
+    >>> allowed_risk(on_front=0.25, epoch=2, epochs=4), allowed_risk(on_front=1.0, epoch=4, epochs=5)
+    (0.00625, 0.01)
     """
     return min(risk * on_front, LARGEST_RISK) * (epochs - epoch) / epochs
 
