@@ -171,6 +171,9 @@ def trained_on(task: str, epochs: int = 12, seeds: int = 3) -> Case:
 #: For both methods that split weights from sparse copies: 20, 60, 120 or 200 to 300 updates were tried with another
 #: seed's validation split (LeNet-300-100 at 80x); 60, or one in 24 steps, was the best for both.
 SPLIT = {"updates": 60}
+#: Weights rounded in each step instead of being fixed little by little; far better in so few steps (the same trial with
+#: 2 and 3 bits, validation: 94.2 against 79.3 percent).
+ROUNDING = {**SPLIT, "quantization": "straight_through"}
 #: Which classes pay: both methods one-shot after a fifth of the training, at the same ratio in each layer.
 ONE_SHOT = {"ramp": 0.2, "updates": 1}
 PAIRED_RATIOS, PAIRED_METHODS = (10, 20, 50), ("magnitude", "undecayed")
@@ -184,8 +187,6 @@ def paired_case(ratio: int, method: str) -> Case:
 #: The rows of the page: one line each. A new method is a few more lines.
 CASES: tuple[Case, ...] = (
     trained_on("lenet300"),
-    trained_on("lenet5", LONG),
-    trained_on("cifar10", seeds=2),
     Case("lenet300", LENET_300_12, "magnitude"),
     Case("lenet300", LENET_300_12, "autoprune"),
     Case("lenet300", LENET_300_12, "undecayed", "gradual", {"ramp": 0.6, "updates": 40}),
@@ -202,14 +203,16 @@ CASES: tuple[Case, ...] = (
         for target in (LENET_300_80, LENET_300_12)
         for label, options in (("", {}), ("fixed numerator", {"numerator": "fixed"}))
     ),
-    Case("lenet5", LENET_5_85, "admm", "", SPLIT, epochs=LONG),
-    Case("lenet5", LENET_5_JOINT_OWN, "admm", "", SPLIT, epochs=LONG, weight_quantizer="equal_distance"),
     Case("lenet5", LENET_5_310, "autoprune", epochs=LONG),
     Case("lenet5", LENET_5_85, "autoprune", epochs=LONG),
+    Case("lenet5", LENET_5_85, "admm", "", SPLIT, epochs=LONG),
+    Case("lenet5", LENET_5_JOINT_OWN, "admm", "", SPLIT, epochs=LONG, weight_quantizer="equal_distance"),
+    Case("lenet5", LENET_5_JOINT_OWN, "admm", "rounding", ROUNDING, epochs=LONG, weight_quantizer="equal_distance"),
     Case("lenet5", LENET_5_85, "slr", "", SPLIT, epochs=LONG),
     Case("lenet5", LENET_5_85, "magnitude", epochs=LONG),
+    trained_on("lenet5", LONG),
     Case("lenet5", LENET_5_FREE, "autoprune", "mu 0.002", {"ratios": "own", "regularisation": 2e-3}, epochs=LONG),
-    Case("lenet5", LENET_5_JOINT, "admm", "", SPLIT, epochs=LONG, weight_quantizer="equal_distance"),
+    Case("lenet5", LENET_5_JOINT, "admm", "rounding", ROUNDING, epochs=LONG, weight_quantizer="equal_distance"),
     Case("lenet5", LENET_5_85, "undecayed", "gradual", {"ramp": 0.6, "updates": 40}, epochs=LONG),
     *(
         Case("cifar10", uniform("cifar10", 10), pruning, label, options, seeds=2)
@@ -221,5 +224,6 @@ CASES: tuple[Case, ...] = (
             ("slr", "", SPLIT),
         )
     ),
+    trained_on("cifar10", seeds=2),
     *(paired_case(ratio, method) for ratio in PAIRED_RATIOS for method in PAIRED_METHODS),
 )

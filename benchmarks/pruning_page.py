@@ -17,7 +17,8 @@ from studies.recall import distortion
 AMBITIONS = {
     "lenet5 85x admm": 0.3,
     "lenet5 167x and 2-5 bits, own counts admm": 0.5,
-    "lenet5 167x and 2-5 bits admm": 0.5,
+    "lenet5 167x and 2-5 bits, own counts admm rounding": 0.5,
+    "lenet5 167x and 2-5 bits admm rounding": 0.5,
     "lenet5 310x autoprune": 0.5,
 }
 #: A column for each layer up to so many layers.
