@@ -94,8 +94,7 @@ def train(
     The seed decides the order of the samples and whatever the network itself draws; ``epoch_end`` may look at the
     network and draw what it likes without changing that. So may ``when_pruned``, which is called once, where the method
     has just made its masks final (before the first step, if they were final from the start) and the network will be
-    trained on with them. Raises :class:`TrainingDiverged` as soon
-    as the loss is not a finite number.
+    trained on with them. Raises :class:`TrainingDiverged` as soon as the loss is not a finite number.
     """
     parameters = _parameters(network, method)
     optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
