@@ -157,8 +157,11 @@ class CostForecast:
 
     @cached_property
     def _seen_rows(self) -> Indices:
-        rows = [self.gate.space.indices(one.choices) for one in self._seen]
-        return np.array(rows, dtype=np.intp).reshape(len(rows), len(self.gate.space.free))
+        free = self.gate.space.free
+        if not self._seen or not free:
+            return np.empty((len(self._seen), len(free)), dtype=np.intp)
+        columns = {p.name: np.array([one.choices[p.name] for one in self._seen], dtype=object) for p in free}
+        return self.rows(columns)
 
     @cached_property
     def _spiking(self) -> NDArray[np.bool_]:
@@ -189,8 +192,8 @@ class CostForecast:
         best: tuple[float, Floats, Floats] | None = None
         for ridge in _RIDGES:
             inverse = np.linalg.inv(x.T @ x + ridge * np.eye(x.shape[1]))
-            coefficients = inverse @ x.T @ y
-            leverage = np.einsum("ij,jk,ik->i", x, inverse, x)
+            coefficients = inverse @ (x.T @ y)
+            leverage = ((x @ inverse) * x).sum(axis=1)
             error = (y - x @ coefficients) / (1.0 - leverage)[:, None]
             if best is None or float((error**2).sum()) < best[0]:
                 best = float((error**2).sum()), coefficients, y - error
