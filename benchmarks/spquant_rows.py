@@ -55,7 +55,9 @@ FLOAT = Row("float", rate=3e-3)
 W2_ENDS = Row("W2/U1.58, ends W8", 2, 8, 1.58)
 UNPRUNED = (FLOAT, Row("W4/U1.58", 4, 4, 1.58), Row("W2/U1.58", 2, 2, 1.58), W2_ENDS)
 STILL = (*UNPRUNED, *pruned((8, 13, 96), "hold", 1e-2))
-MAIN = {"fashion_mnist": STILL, "n_mnist": (*UNPRUNED, *pruned((6, 12, 64))), "mnist": STILL}
+#: On MNIST fewer potentials are negative, so the same channels leave 4.9x fewer operations; one less in conv1 gives 5x.
+DIGITS = (*STILL, *pruned((7, 13, 96), "hold", 1e-2))
+MAIN = {"fashion_mnist": STILL, "n_mnist": (*UNPRUNED, *pruned((6, 12, 64))), "mnist": DIGITS}
 #: Fashion-MNIST, seed 0: what was measured on the test part before MAIN was settled; the page shows it.
 DROPPED = (
     Row("W2/U1.58, ends W8, from 1e-2", 2, 8, 1.58, rate=1e-2),
