@@ -13,7 +13,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -34,8 +34,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "results" / "early_stopping.md"
 RISKS = (0.05, 0.1, 0.25, 0.5)
 BOUND_RISKS = (0.1, 0.25)
 ORDERS = 20
+#: Orders that nothing was chosen on.
+CONFIRMED = range(20, 40)
 REDRAWN = 10
-PEER_ORDERS = 3
+PEER_ORDERS = 10
 SEARCHES = 5
 SEARCH_TRIALS = 60
 
@@ -60,8 +62,8 @@ def parts(table: Table) -> Iterator[Part]:
     def whole(part: str, seed: int) -> Replay:
         return Replay.run(table.redrawn(seed) if part == "redrawn" else table, shuffled(seed, size), never)
 
-    def replays(part: str, orders: int, methods: dict[str, Callable[[Table], Start]]) -> Iterator[Part]:
-        for seed in range(orders):
+    def replays(part: str, seeds: Iterable[int], methods: dict[str, Callable[[Table], Start]]) -> Iterator[Part]:
+        for seed in seeds:
             for method, start in methods.items():
 
                 def make(seed: int = seed, start: Callable[[Table], Start] = start) -> Line:
@@ -72,11 +74,13 @@ def parts(table: Table) -> Iterator[Part]:
 
     rules = {f"ours {risk:g}": partial(ours, risk=risk) for risk in RISKS}
     bounds = {f"noise known {risk:g}": partial(noise_known, risk=risk) for risk in BOUND_RISKS}
-    yield from replays("table", ORDERS, {**rules, "all known": all_known, **bounds})
+    yield from replays("table", range(ORDERS), {**rules, "all known": all_known, **bounds})
+    default = f"ours {RISK:g}"
+    yield from replays("confirmation", CONFIRMED, {default: rules[default]})
     for seed in range(SEARCHES):
         yield Part("search", f"known_cost {RISK:g}", seed, lambda seed=seed: searched(table, seed))  # type: ignore[misc]
-    yield from replays("table", PEER_ORDERS, peers())
-    yield from replays("redrawn", REDRAWN, {f"ours {risk:g}": rules[f"ours {risk:g}"] for risk in BOUND_RISKS})
+    yield from replays("table", range(PEER_ORDERS), peers())
+    yield from replays("redrawn", range(REDRAWN), {f"ours {r:g}": rules[f"ours {r:g}"] for r in (RISK, *BOUND_RISKS)})
 
 
 def shuffled(seed: int, size: int) -> list[int]:
