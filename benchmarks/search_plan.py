@@ -30,13 +30,7 @@ LENGTHS = {
 }
 SLOW_PROBLEMS = ("loose-4", "trained", "additive-8")
 #: Seeds of the samplers that take a minute or more for one search: (up to 8 layers, up to 12 layers, more).
-_FEWER_SEEDS = {
-    "random": (3, 3, 3),
-    "tpe": (3, 2, 1),
-    "tpe_multivariate": (3, 3, 1),
-    "gp": (2, 2, 2),
-    "qlognehvi": (2, 2, 2),
-}
+_FEWER_SEEDS = {"tpe": (10, 5, 3), "tpe_multivariate": (10, 5, 3)}
 _LAYERS = {name: landscape.network.layers for name, landscape in LANDSCAPES.items()}
 
 
