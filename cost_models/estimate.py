@@ -281,7 +281,7 @@ def _layer_costs(
                     weight,
                     index,
                     membrane,
-                    break_even if budget else None,
+                    (break_even if budget.granularity == "weight" else 0.0) if budget else None,
                     energy,
                     latency,
                 )

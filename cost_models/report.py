@@ -14,7 +14,7 @@ class LayerCost:
     ``macs_dense`` counts every weight and every input; ``macs`` what is left of it for an ordinary input and ``synops``
     what is left for a spiking one (kept weights times input density): a layer has one or the other.
     ``break_even_pruning_ratio`` is the pruning ratio below which sparsity does not pay on this hardware; None where
-    it never does, or where the layer has no weights.
+    it never does, or where the layer has no weights; 0 where whole channels or outputs go, which leaves dense work.
     """
 
     name: str

@@ -228,10 +228,10 @@ def pruned_share(point: Mapping[str, Any]) -> float | None:
 def ratio_text(whole: float, part: float) -> str:
     """How many times smaller a part is than the whole.
 
-    >>> ratio_text(1000.0, 40.0), ratio_text(10.0, 8.0)
-    ('25x', '1.25x')
+    >>> ratio_text(1000.0, 40.0), ratio_text(10.0, 8.0), ratio_text(7128.0, 1.0)
+    ('25x', '1.25x', '7,130x')
     """
-    return f"{whole / part:.3g}x"
+    return f"{float(f'{whole / part:.3g}'):,.12g}x"
 
 
 def _percent(probability: float | None) -> str:

@@ -60,17 +60,21 @@ def draw(results: StudyResults) -> Section | None:
     if verdicts.empty:
         return None
     layers = layer_frame(verdicts)
-    wasted = [str(layer) for layer in layers.index[layers[NOT_YET] > 0]]
+    return Section("Where pruning pays", _lead(layers), (_drawing(verdicts, layers),), (_table(layers),))
+
+
+def _lead(layers: pd.DataFrame) -> str:
+    if (layers["break_even_high"] == 0.0).all():
+        return "Whole channels or outputs were removed. What is left is dense work, so it pays from the first one on."
     lead = "Skipping zeros makes the work irregular. Below its break-even ratio a pruned layer runs no faster on this "
     lead += "hardware than a dense one, though it may still need less memory. "
+    wasted = [str(layer) for layer in layers.index[layers[NOT_YET] > 0]]
     if wasted:
         named = listing(wasted[:5]) + (f" and {len(wasted) - 5} more" if len(wasted) > 5 else "")
-        lead += f"Pruned below it in some member of the front: {named}."
-    elif (layers[PAYS] > 0).any():
-        lead += "Every pruned layer of the front is beyond it."
-    else:
-        lead += "No member of the front prunes a layer."
-    return Section("Where pruning pays", lead, figures=(_drawing(verdicts, layers),), tables=(_table(layers),))
+        return lead + f"Pruned below it in some member of the front: {named}."
+    if (layers[PAYS] > 0).any():
+        return lead + "Every pruned layer of the front is beyond it."
+    return lead + "No member of the front prunes a layer."
 
 
 def _drawing(verdicts: pd.DataFrame, layers: pd.DataFrame) -> Figure:

@@ -22,6 +22,7 @@ from cost_models import (
     hardware_names,
     live_input_shares,
     load_hardware,
+    speed_break_even,
     to_whole_channels,
 )
 from dse.neurons import LIF
@@ -79,6 +80,24 @@ def same(left: CostReport, small: CostReport, presence_bits: int) -> None:
 def test_what_is_left_costs_what_a_network_of_that_size_costs() -> None:
     left = removing(spiking(16, 32, 64), {"0": 0.25, "3": 0.5, "7": 0.75})
     same(left, removing(spiking(12, 16, 16), {}), presence_bits=16 + 32 + 64)
+
+
+@pytest.mark.parametrize("profile", hardware_names())
+def test_a_layer_pays_from_its_first_removed_channel_on(profile: str) -> None:
+    workload, hardware = spiking(16, 32, 64), load_hardware(profile)
+
+    def cost(ratio: float, granularity: str) -> CostReport:
+        budgets = tuple(
+            LayerBudget(layer.name, ratio if layer.name == "3" else 0.0, 8, 8 if layer.neurons else None, granularity)
+            for layer in workload.compressible
+        )
+        return estimate(workload, Configuration(budgets, 3), hardware)
+
+    one_less, dense = cost(1 / 32, "channel"), cost(0.0, "channel")
+    assert one_less.total.energy_joules < dense.total.energy_joules
+    assert one_less.total.latency_seconds <= dense.total.latency_seconds
+    assert one_less["3"].break_even_pruning_ratio == 0.0
+    assert cost(1 / 32, "weight")["3"].break_even_pruning_ratio == speed_break_even(hardware.sparse)
 
 
 def test_a_depthwise_convolution_passes_on_what_is_left() -> None:

@@ -148,6 +148,18 @@ def test_a_layer_that_never_pays_is_marked_for_every_member_that_prunes_it(resul
     assert section.tables[0].rows[0][-1].mark == "bad"
 
 
+def test_layers_that_lose_whole_channels_always_pay(results: StudyResults) -> None:
+    def all_pay(trial: Evaluation) -> Evaluation:
+        assert trial.cost is not None
+        rows = tuple(replace(layer, break_even_pruning_ratio=0.0) for layer in trial.cost.layers)
+        return replace(trial, cost=replace(trial.cost, layers=rows))
+
+    section = break_even.draw(replace(results, evaluations=tuple(map(all_pay, results.evaluations))))
+    assert section is not None
+    assert section.lead.startswith("Whole channels or outputs were removed")
+    assert {row[-1].mark for row in section.tables[0].rows} == {"quiet"}
+
+
 def test_recalls_are_left_out_where_none_were_measured() -> None:
     assert recall.draw(synthetic.results(trials=10)) is None
 
