@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
 import statistics
 import time
 import warnings
@@ -52,8 +53,10 @@ def make(sampler: str, seed: int) -> BaseSampler:
     return result
 
 
-def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainings: int) -> Run:
-    """One search until the number of trainings is reached."""
+def search(
+    problem: SearchProblem, sampler: str, gated: bool, seed: int, trainings: int, seconds: float = math.inf
+) -> Run:
+    """One search until the number of trainings is reached, or the processor time is over."""
     ours = sampler in (OURS, PROBED)
     study = optuna.create_study(directions=DIRECTIONS, sampler=None if ours else make(sampler, seed))
     generator = np.random.default_rng([seed, 1])
@@ -64,7 +67,8 @@ def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainin
     read: list[tuple[float, float, float]] = []
     spent: list[float] = []
     refusals = 0
-    while len(done) < trainings:
+    until = time.process_time() + seconds
+    while len(done) < trainings and time.process_time() < until:
         if ours:
             study.sampler = problem.known_cost(seed, done, sampler == PROBED)
         if refusals >= MOST_REFUSALS:
@@ -95,6 +99,7 @@ def search(problem: SearchProblem, sampler: str, gated: bool, seed: int, trainin
                 run.by_readings.append(round(hypervolume(read), 5))
         if len(done) in (30, 50, 80, trainings):
             run.ask_seconds[len(done)] = round(statistics.median(spent[-10:]), 4)
+    run.ask_seconds.setdefault(len(done), round(statistics.median(spent[-10:]), 4))
     return run
 
 
@@ -146,6 +151,9 @@ def main() -> None:
     parser.add_argument("--samplers", nargs="+", choices=every_sampler, default=every_sampler)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no further search after this time")
+    parser.add_argument(
+        "--slow-seconds", type=float, default=600.0, help="processor time of a search of gp or qlognehvi"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--ask-times", action="store_true", help="measure the seconds of proposals first")
     parser.add_argument("--report", action="store_true", help="only write the report")
@@ -162,7 +170,8 @@ def main() -> None:
         absent = one.sampler == "qlognehvi" and not importlib.util.find_spec("optuna_integration")
         if (one.problem, one.sampler, one.gated, one.seed) in made or absent:
             continue
-        run = search(every[one.problem], one.sampler, one.gated, one.seed, LENGTHS[one.sampler])
+        seconds = options.slow_seconds if one.sampler in SLOW else math.inf
+        run = search(every[one.problem], one.sampler, one.gated, one.seed, LENGTHS[one.sampler], seconds)
         with options.results.open("a") as file:
             print(json.dumps(asdict(run), separators=(",", ":")), file=file)
     write(load(options.results), every)

@@ -126,18 +126,24 @@ def _against_slow(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) ->
     lines = []
     for name in problems:
         for sampler in SLOW:
-            slow = _of(runs, name, sampler, True)
-            if slow:
-                level = _compared(runs, name, slow, LENGTHS[sampler])
-                seconds = statistics.median(run.ask_seconds[max(run.ask_seconds)] for run in slow)
-                own = [run.ask_seconds[max(run.ask_seconds)] for run in _of(runs, name, OURS, False)]
-                ours = statistics.median(own) if own else math.nan
-                lines.append(f"| {name} | {sampler} [{len(slow)}] | {level} | {seconds:.2f} | {ours:.2f} |")
+            slow, own = _of(runs, name, sampler, True), _of(runs, name, OURS, False)
+            if not slow or not own:
+                continue
+            ends = [min(max(run.ask_seconds) for run in part) for part in (slow, own)]
+            marks = [mark for mark in (10, 20, 30, 40, 50, 60) if mark <= min(ends)] or [min(ends)]
+            levels = "; ".join(f"at {mark} {_compared(runs, name, slow, mark)}" for mark in marks)
+            seconds, ours = (
+                statistics.median(run.ask_seconds[max(run.ask_seconds)] for run in part) for part in (slow, own)
+            )
+            lines.append(f"| {name} | {sampler} [{len(slow)}] | {ends[0]} | {levels} | {seconds:.2f} | {ours:.2f} |")
     if lines:
-        yield "Against Gaussian processes (50 and 80 trainings were wanted too, but not run for the time they take):"
+        yield "Against Gaussian processes, each for ten minutes of processor time or less:"
         yield ""
-        yield f"| problem | sampler | at 30: its / {OURS} / {PROBED} | its seconds for a proposal | {OURS} |"
-        yield "|---|---|---|---|---|"
+        yield (
+            f"| problem | sampler | trainings that it came to | hypervolume: its / {OURS} / {PROBED} "
+            f"| its seconds for a proposal | {OURS} |"
+        )
+        yield "|---|---|---|---|---|---|"
         yield from lines
         yield ""
 
@@ -267,12 +273,6 @@ def _levels(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) -> Itera
     missing = [sampler for sampler in (OURS, PROBED, *STOCK, *SLOW) if not any(run.sampler == sampler for run in runs)]
     if missing:
         yield f"Not run: {', '.join(missing)}."
-    if any(sampler in missing for sampler in SLOW):
-        yield (
-            "On `loose-4` a search of `gp` did not reach 30 trainings within 200 seconds of a shared core, and "
-            "`qlognehvi` waited as long for its compiled kernel: the comparison at 30, 50 and 80 trainings is open."
-        )
-    if missing:
         yield ""
 
 
