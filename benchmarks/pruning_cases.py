@@ -103,7 +103,8 @@ NARROW_VGG = {
 # A fresh random subset of the training images in each epoch, so that most of them are seen over the epochs.
 LONG = 24
 #: The rows with a stated ambition once more: 2.5 times as long, at the best of the rates tried on the validation split
-#: of another seed (AutoPrune at 310x with 0.001, 0.003 and 0.006: 97.2, 97.6, 97.5; ADMM at 85x without 0.006: 98.3, 98.6).
+#: of another seed (AutoPrune at 310x with 0.001, 0.003 and 0.006: 97.2, 97.6, 97.5; ADMM at 85x with 0.001 and 0.003:
+#: 98.3, 98.6).
 LONGEST: Mapping[str, Any] = {"epochs": 60, "learning_rate": 3e-3}
 SHORT = {"baseline_epochs": 8, "samples_per_epoch": 10_000, "validation_fraction": 1 / 12, "batch_size": 100}
 LONGER = {**SHORT, "samples_per_epoch": 20_000}
