@@ -97,9 +97,9 @@ def search(
             run.hypervolume.append(round(hypervolume(points), 5))
             if problem.trained:
                 run.by_readings.append(round(hypervolume(read), 5))
-        if len(done) in (30, 50, 80, trainings):
+        if len(done) in (30, 50, 80):
             run.ask_seconds[len(done)] = round(statistics.median(spent[-10:]), 4)
-    run.ask_seconds.setdefault(len(done), round(statistics.median(spent[-10:]), 4))
+    run.ask_seconds[len(done)] = round(statistics.median(spent[-10:]), 4)
     return run
 
 

@@ -62,6 +62,16 @@ class Run:
     ask_seconds: dict[int, float]
     by_readings: list[float] = field(default_factory=list)
 
+    @property
+    def trainings(self) -> int:
+        """How many it came to."""
+        return max(self.ask_seconds)
+
+    @property
+    def last_ask_seconds(self) -> float:
+        """What a proposal took at its end."""
+        return self.ask_seconds[self.trainings]
+
 
 def plan(names: list[str], samplers: list[str], seeds: range) -> Iterator[Plan]:
     """Ours, then stock samplers behind the gate, seed by seed; some seeds without it; the slow samplers last."""

@@ -129,15 +129,14 @@ def _against_slow(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) ->
             slow, own = _of(runs, name, sampler, True), _of(runs, name, OURS, False)
             if not slow or not own:
                 continue
-            ends = [min(max(run.ask_seconds) for run in part) for part in (slow, own)]
-            marks = [mark for mark in (10, 20, 30, 40, 50, 60) if mark <= min(ends)] or [min(ends)]
+            came_to = min(run.trainings for run in slow)
+            both = min(came_to, *(run.trainings for run in own))
+            marks = [mark for mark in (10, 20, 30, 40, 50, 60) if mark <= both] or [both]
             levels = "; ".join(f"at {mark} {_compared(runs, name, slow, mark)}" for mark in marks)
-            seconds, ours = (
-                statistics.median(run.ask_seconds[max(run.ask_seconds)] for run in part) for part in (slow, own)
-            )
-            lines.append(f"| {name} | {sampler} [{len(slow)}] | {ends[0]} | {levels} | {seconds:.2f} | {ours:.2f} |")
+            seconds, ours = (statistics.median(run.last_ask_seconds for run in part) for part in (slow, own))
+            lines.append(f"| {name} | {sampler} [{len(slow)}] | {came_to} | {levels} | {seconds:.2f} | {ours:.2f} |")
     if lines:
-        yield "Against Gaussian processes, each for ten minutes of processor time or less:"
+        yield "Against Gaussian processes, as far as they came in the processor time given to them (`--slow-seconds`):"
         yield ""
         yield (
             f"| problem | sampler | trainings that it came to | hypervolume: its / {OURS} / {PROBED} "
@@ -267,7 +266,7 @@ def _levels(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) -> Itera
                 if own:
                     values = [_median(own, mark) for mark in _SHOWN]
                     shown = " | ".join("" if value is None else f"{value:.4f}" for value in values)
-                    seconds = statistics.median(run.ask_seconds[max(run.ask_seconds)] for run in own)
+                    seconds = statistics.median(run.last_ask_seconds for run in own)
                     yield f"| {name} | {sampler} | {'yes' if gated else 'no'} | {len(own)} | {shown} | {seconds:.3f} |"
     yield ""
     missing = [sampler for sampler in (OURS, PROBED, *STOCK, *SLOW) if not any(run.sampler == sampler for run in runs)]

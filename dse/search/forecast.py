@@ -158,8 +158,8 @@ class CostForecast:
     @cached_property
     def _seen_rows(self) -> Indices:
         free = self.gate.space.free
-        if not self._seen or not free:
-            return np.empty((len(self._seen), len(free)), dtype=np.intp)
+        if not free:
+            return np.empty((len(self._seen), 0), dtype=np.intp)
         columns = {p.name: np.array([one.choices[p.name] for one in self._seen], dtype=object) for p in free}
         return self.rows(columns)
 

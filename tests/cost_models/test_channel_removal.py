@@ -15,6 +15,7 @@ from cost_models import (
     Configuration,
     ConfigurationBatch,
     CostReport,
+    HardwareProfile,
     LayerBudget,
     Workload,
     estimate,
@@ -57,12 +58,19 @@ def mobile(width: int) -> Workload:
     )
 
 
-def removing(workload: Workload, ratios: dict[str, float], bits: float = 4, steps: int = 3) -> CostReport:
+def removing(
+    workload: Workload,
+    ratios: dict[str, float],
+    bits: float = 4,
+    steps: int = 3,
+    hardware: HardwareProfile = HARDWARE,
+    granularity: str = "channel",
+) -> CostReport:
     budgets = tuple(
-        LayerBudget(layer.name, ratios.get(layer.name, 0.0), bits, bits if layer.neurons else None, "channel")
+        LayerBudget(layer.name, ratios.get(layer.name, 0.0), bits, bits if layer.neurons else None, granularity)
         for layer in workload.compressible
     )
-    return estimate(workload, Configuration(budgets, steps), HARDWARE)
+    return estimate(workload, Configuration(budgets, steps), hardware)
 
 
 def same(left: CostReport, small: CostReport, presence_bits: int) -> None:
@@ -85,19 +93,12 @@ def test_what_is_left_costs_what_a_network_of_that_size_costs() -> None:
 @pytest.mark.parametrize("profile", hardware_names())
 def test_a_layer_pays_from_its_first_removed_channel_on(profile: str) -> None:
     workload, hardware = spiking(16, 32, 64), load_hardware(profile)
-
-    def cost(ratio: float, granularity: str) -> CostReport:
-        budgets = tuple(
-            LayerBudget(layer.name, ratio if layer.name == "3" else 0.0, 8, 8 if layer.neurons else None, granularity)
-            for layer in workload.compressible
-        )
-        return estimate(workload, Configuration(budgets, 3), hardware)
-
-    one_less, dense = cost(1 / 32, "channel"), cost(0.0, "channel")
+    one_less, dense = (removing(workload, {"3": ratio}, 8, hardware=hardware) for ratio in (1 / 32, 0.0))
     assert one_less.total.energy_joules < dense.total.energy_joules
     assert one_less.total.latency_seconds <= dense.total.latency_seconds
     assert one_less["3"].break_even_pruning_ratio == 0.0
-    assert cost(1 / 32, "weight")["3"].break_even_pruning_ratio == speed_break_even(hardware.sparse)
+    single = removing(workload, {"3": 1 / 32}, 8, hardware=hardware, granularity="weight")
+    assert single["3"].break_even_pruning_ratio == speed_break_even(hardware.sparse)
 
 
 def test_a_depthwise_convolution_passes_on_what_is_left() -> None:
