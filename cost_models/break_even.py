@@ -180,7 +180,8 @@ def losing(workload: Workload, batch: ConfigurationBatch, hardware: HardwareProf
 
     Slower: sparse execution on hardware that skips zero weights takes longer than dense execution. Larger: every format
     for single zeros (of those that the hardware reads) takes more bits than dense storage. Layers with whole channels
-    removed are smaller dense layers and never lose, nor do those that leave out single outputs.
+    removed are smaller dense layers and never lose, nor do those that leave out single outputs. The first follows Ren
+    et al. 2019 (ADMM-NN), whose break-even ratio is one of speed at the same area; the second is ours.
     """
     columns, _ = layer_columns(workload)
     ratio = batch.pruning_ratio.T
@@ -215,9 +216,10 @@ def losing_layers(workload: Workload, configuration: Configuration, hardware: Ha
 
 
 def restore_to_dense(workload: Workload, configuration: Configuration, hardware: HardwareProfile) -> Configuration:
-    """The configuration with every losing layer (:func:`losing`) unpruned, as ADMM-NN restores such layers.
+    """The configuration with every losing layer (:func:`losing`) unpruned, after ADMM-NN's hardware-aware algorithm.
 
-    Ren et al. 2019, hardware-aware algorithm: a layer below its break-even pruning ratio is restored to dense.
+    Ren et al. 2019 restore a layer below its break-even pruning ratio, which they define by speed at the same silicon
+    area. Restoring layers that are only larger in storage is ours.
     """
     lost = losing_layers(workload, configuration, hardware)
     return replace(

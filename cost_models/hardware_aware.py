@@ -1,4 +1,4 @@
-"""ADMM-NN's hardware-aware ratios: pruning goes to where it saves operations, and not where it costs time or memory."""
+"""Hardware-aware ratios after ADMM-NN: pruning goes where it saves operations, not where it costs time or memory."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ def spend_where_it_pays(workload: Workload, configuration: Configuration, hardwa
 
     First each pruned layer loses weights in proportion to its share of the operations, and all are scaled back to the
     number of weights that was asked for: convolutions end smaller, fully connected layers larger. Then every layer that
-    is slower or larger than dense (:func:`cost_models.losing`: below its break-even pruning ratio) is restored to
-    dense, and the others pay for it in equal measure, until no layer is left below its own. They pay with at most
-    three quarters of their weights; where that is not enough, more weights are kept than asked for.
+    is slower or larger than dense (:func:`cost_models.losing`) is restored to dense, and the others pay for it in equal
+    measure, until no such layer is left. They pay with at most three quarters of their weights; where that is not
+    enough, more weights are kept than asked for.
 
     Source: Ren et al. 2019, hardware-aware algorithm. There the ratios come from trainings with a binary search for no
-    loss of accuracy; doing it within the budget of one trial, :data:`PREFERENCE` and :data:`MOST_FURTHER` are ours.
+    loss of accuracy, and the break-even ratio is one of speed alone, at the same silicon area; restoring a layer
+    because it is larger in storage, doing all this within the budget of one trial, :data:`PREFERENCE` and
+    :data:`MOST_FURTHER` are ours.
     """
     weights = {layer.name: layer.weights for layer in workload.compressible}
     kept = {
