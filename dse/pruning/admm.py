@@ -28,7 +28,9 @@ def admm_update(weight: Tensor, scaled: Tensor, removed: int) -> tuple[Tensor, T
 
 
 def partial_ratio(target: float, step: int, steps: int) -> float:
-    """The ratio after ``step`` of ``steps`` of progressive pruning: the share that is kept shrinks evenly in size.
+    """The ratio after ``step`` of ``steps`` of progressive pruning: the share that is kept shrinks by the same factor.
+
+    The geometric steps are ours; Ye et al. 2019 go in steps of other sizes (AlexNet: 15, 18, 21, then 24, 27, 30x).
 
     >>> [round(partial_ratio(0.99, step, 2), 4) for step in (1, 2)]
     [0.9, 0.99]
@@ -43,14 +45,16 @@ class ADMMPruning(SplitPruning):
     the paper's constant rho, whose code takes 160,000 steps for LeNet-5; in the few hundred of a trial the ladder of
     the authors' later code was far better (LeNet-300-100 at 80x, 600 steps). ``steps`` above 1 prunes progressively:
     each part of the splitting ends in a partly pruned network, from which the next one starts with those weights masked
-    (Ye et al. 2019). ``quantization``, after the pruning: "projected" retrains, pulls the weights that are left to the
-    levels of the quantiser by ADMM too and fixes them little by little, as the paper does; "straight_through" rounds
-    them in every step. Until the pruning is done weights are not rounded. With ``hardware_aware`` the ratios are first
-    moved to where they save operations, and layers below their break-even pruning ratio restored to dense.
+    (after Ye et al. 2019, who train three partial models and go on from the most accurate; one chain whose kept share
+    shrinks evenly is our simplification). ``quantization``, after the pruning: "projected" retrains, pulls the weights
+    that are left to the levels of the quantiser by ADMM too and fixes them little by little, as the paper does;
+    "straight_through" rounds them in every step. Until the pruning is done weights are not rounded. With
+    ``hardware_aware`` the ratios are first moved to where they save operations, and layers that pruning makes slower or
+    larger restored to dense.
     """
 
     description: ClassVar[str] = "ADMM: weights are pulled to sparse copies, pruned hard and retrained; also quantises"
-    source: ClassVar[str] = "Ren et al. 2019, ADMM-NN (ASPLOS); progressive: Ye et al. 2019 (arXiv 1810.07378)"
+    source: ClassVar[str] = "Ren et al. 2019, ADMM-NN (ASPLOS); progressive: after Ye et al. 2019 (arXiv 1810.07378)"
 
     def __init__(
         self,
