@@ -15,7 +15,7 @@ from dse.neurons.membrane_quantizer import MEMBRANE_QUANTIZERS, Grid
 from dse.neurons.surrogate import SURROGATES, spike
 
 RESETS = ("hard", "soft")
-#: What a negative stored membrane does to the next current: nothing, suppress it, or end the neuron's sample.
+#: What a stored membrane below -threshold / 2 does to the next current: nothing, suppress it, or end the sample.
 MEMBRANE_MASKS = ("none", "skip", "hold")
 
 
@@ -24,9 +24,11 @@ class LIFDynamics:
     """The rules of one leaky integrate-and-fire neuron, checked; ``grid`` follows from quantizer, bits and threshold.
 
     ``membrane_unit`` is the value of weight code 1 in the layer that feeds the neuron, for a quantizer that shares it.
-    ``membrane_mask`` leaves out the current of a position whose stored membrane is negative on the ternary grid, that
-    is below ``-threshold / 2`` (SpQuant-SNN's membrane-potential prior, Eq. 19): "skip" for one step, in which the
-    membrane only leaks; "hold" for the rest of the sample, in which it stays as it is.
+    ``membrane_mask`` leaves out the current of a position whose stored membrane is below ``-threshold / 2``. On the
+    ternary grid these are exactly the negative ones; finer grids have negative levels above it, which are not masked.
+    The idea is SpQuant-SNN's membrane-potential prior, mask = Q(u) < 0 (its Eq. 19 as others quote it; the paper's text
+    was out of reach). What follows from the mask is ours: "skip" leaves out one step, in which the membrane only leaks;
+    "hold" the rest of the sample, in which it stays as it is. So is the one bound for every grid.
     """
 
     leak: float = 0.5

@@ -77,7 +77,7 @@ def _fire_on_grid(current, stored, spikes, rules):  # type: ignore[no-untyped-de
 
 @_exact
 def _fire_masked(current, stored, spikes, rules, on_grid):  # type: ignore[no-untyped-def]
-    """One step of neurons whose current is left out where the stored membrane is negative, in place."""
+    """One step of neurons whose current is left out where the stored membrane is below the bound, in place."""
     leak, threshold, hard, soft = rules[LEAK], rules[THRESHOLD], rules[HARD], rules[SOFT]
     lowest, highest, per_step, step = rules[LOWEST], rules[HIGHEST], rules[PER_STEP], rules[STEP]
     below, masked_leak = rules[MASK_BELOW], rules[MASKED_LEAK]

@@ -32,8 +32,9 @@ class SpatialChannelPruning(PruningMethod):
     the ratio asked for is the share of outputs that is not computed, met by a threshold and measured
     (:mod:`dse.pruning.output_gates`).
 
-    ``membrane_mask`` (A) "skip" or "hold" leaves out the currents of neurons whose stored membrane is negative
-    (:class:`dse.neurons.LIFDynamics`), which costs nothing to know. No ratio asks for it; what it saves is measured. It
+    ``membrane_mask`` (A) "skip" or "hold" leaves out the currents of neurons whose stored membrane is below minus half
+    the threshold, which costs nothing to know: on the ternary grid, the negative ones. Both are our readings of a prior
+    that we know second-hand (:class:`dse.neurons.LIFDynamics`). No ratio asks for it; what it saves is measured. It
     goes alone (all ratios 0) or with level "static".
     """
 
