@@ -79,11 +79,12 @@ class OutputGate(nn.Module):
 class ChannelPredictor(OutputGate):
     """One decision for each sample, time step and output channel.
 
-    Every fourth input channel, averaged over its places, softmax over these (times their number, so that the mean is
-    1), then a linear map with bias to one score for each output channel. It learns, by binary cross-entropy and apart
-    from the network, which channels make up the smallest set with a share ``mass`` of the sum of largest ReLU
-    responses. Source: SpQuant-SNN's public code, after "Fire Together Wire Together" (CVPR 2022); there a score above 0
-    keeps a channel, here the threshold that leaves out the share asked for.
+    Every fourth input channel, averaged over its places, softmax over these, then a linear map with bias to one score
+    for each output channel. It learns, by binary cross-entropy and apart from the network, which channels make up the
+    smallest set with a share ``mass`` of the sum of largest ReLU responses. Source: SpQuant-SNN's public code, after
+    "Fire Together Wire Together" (CVPR 2022). Ours: the softmax is taken times the number of its channels, so that its
+    mean is 1 whatever their number; and a channel is kept above the threshold that leaves out the share asked for,
+    where the code keeps it at a score above 0.
     """
 
     def __init__(self, source_channels: int, channels: int, ratio: float, mass: float) -> None:
