@@ -30,7 +30,9 @@ class MembraneQuantizer:
 def shared_grid(bits: float, threshold: float, unit: float | None) -> MembraneGrid | None:
     """Integer multiples of the weights' own unit, 2^(b-1) - 1 on each side of zero (1.58 and 2 bits: one each side).
 
-    Until the unit is known (before the first pass of a network under compression) nothing is rounded.
+    Until the unit is known (before the first pass of a network under compression) nothing is rounded. MINT's public
+    code rounds the membrane after reset and leak; here, as with every grid, it is rounded after the reset, and the next
+    step takes the leak of what is stored.
 
     >>> shared_grid(4, 1.0, 0.25).levels[0], shared_grid(2, 1.0, 0.25).levels
     (-1.75, (-0.25, 0.0, 0.25))
@@ -71,7 +73,7 @@ MEMBRANE_QUANTIZERS: Registry[MembraneQuantizer] = Registry(
             shared_grid,
             "straight_through",
             "multiples of the scale of the weights that feed the neuron, gradient passed on unchanged",
-            "MINT, ASP-DAC 2024",
+            "MINT, ASP-DAC 2024; rounded before the leak, which is ours",
             shares_scale=True,
         ),
     },
