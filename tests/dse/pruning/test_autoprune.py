@@ -94,7 +94,24 @@ def test_in_its_own_mode_the_regularisation_decides_and_what_is_asked_is_the_mos
     assert all(abs(ratio - 0.8) < 1e-3 for ratio in capped.values())
 
 
-def test_without_a_push_nothing_that_matters_is_asked_to_go_and_own_mode_says_that_it_learns_ratios() -> None:
+@pytest.mark.parametrize(("push", "left"), [(0.0, [True, True, True]), (0.2, [True, True, False])])
+def test_without_a_push_all_weights_stay_and_a_small_one_removes_what_does_not_matter(
+    push: float, left: list[bool]
+) -> None:
+    layer = nn.Linear(3, 1, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.7, -0.4, 0.9]]))
+    weight = LayerWeight(layer)
+    method = AutoPrune(ratios="own", regularisation=push, learn=1.0)
+    method.attach(layer, {"fc": weight}, Configuration((LayerBudget("fc", 0.9, 32),), 1))
+    for step in range(60):
+        layer(torch.tensor([1.0, -1.0, 0.0])).sum().neg().backward()  # the third input is silent
+        method.update(Progress(step, 60, 1, 0.0))
+    method.settle()
+    assert (weight.effective[0] != 0.0).tolist() == left
+
+
+def test_only_the_own_mode_says_that_it_learns_ratios() -> None:
     assert AutoPrune(ratios="own").learns_ratios
     assert not AutoPrune().learns_ratios
 

@@ -73,13 +73,30 @@ def test_the_penalty_by_hand() -> None:
     assert float(quadratic_penalty(weights, {"a": tensor(0.0, 3.0), "b": tensor(0.0)}, 0.2)) == pytest.approx(0.225)
 
 
+def lagrangian(weight: Tensor, copy: Tensor, multiplier: Tensor, rho: float) -> Tensor:
+    """The augmented Lagrangian as it is written down, less the task loss: <Lambda, W - Z> + rho/2 ||W - Z||^2."""
+    return (multiplier * (weight - copy)).sum() + 0.5 * rho * (weight - copy).square().sum()
+
+
 @quick
-@given(values, values, st.data())
-def test_multipliers_gather_the_whole_gap(own: list[float], scaled: list[float], data: st.DataObject) -> None:
-    size = min(len(own), len(scaled))
-    weight, before = tensor(*own[:size]), tensor(*scaled[:size])
-    copy, after = admm_update(weight, before, data.draw(st.integers(0, size)))
-    torch.testing.assert_close(after - before, weight - copy)
+@given(values, st.sampled_from([0.25, 0.5, 2.0]), st.data())
+def test_an_admm_update_minimises_the_lagrangian_over_sparse_copies_and_then_ascends_it_in_the_multiplier(
+    own: list[float], rho: float, data: st.DataObject
+) -> None:
+    weight, removed = tensor(*own), data.draw(st.integers(0, len(own)))
+    multiplier = (rho * weight.flip(0) / 2).requires_grad_()
+    copy, scaled = admm_update(weight, multiplier.detach() / rho, removed)
+    lowest = []
+    for gone in itertools.combinations(range(len(own)), removed):
+        free = torch.zeros_like(weight, requires_grad=True)
+        # The Lagrangian is a parabola of curvature rho in each entry of Z: from zero one Newton step is the minimum.
+        (slope,) = torch.autograd.grad(lagrangian(weight, free, multiplier.detach(), rho), free)
+        best = (-slope / rho).index_fill(0, torch.tensor(gone, dtype=torch.long), 0.0)
+        lowest.append(float(lagrangian(weight, best, multiplier.detach(), rho)))
+    value = lagrangian(weight, copy, multiplier, rho)
+    assert float(value.detach()) == pytest.approx(min(lowest), abs=1e-9)
+    (upwards,) = torch.autograd.grad(value, multiplier)
+    torch.testing.assert_close(rho * scaled, multiplier.detach() + rho * upwards)
 
 
 def test_progressive_pruning_ends_at_the_ratio_and_keeps_the_same_share_in_each_step() -> None:
