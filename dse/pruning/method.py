@@ -33,16 +33,6 @@ class Progress:
         """Share of the training that is done after this step, in (0, 1]."""
         return (self.step + 1) / self.steps
 
-    @property
-    def epoch(self) -> int:
-        """The epoch that this step belongs to, from 0."""
-        return self.step // self.steps_per_epoch
-
-    @property
-    def ends_epoch(self) -> bool:
-        """Whether this is the last step of its epoch."""
-        return (self.step + 1) % self.steps_per_epoch == 0
-
 
 @dataclass(frozen=True, slots=True)
 class LayerWeight:

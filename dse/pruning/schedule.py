@@ -37,11 +37,6 @@ class Ramp:
         self._updates = updates
         self._done = 0
 
-    @property
-    def over(self) -> bool:
-        """Whether the last choice was made."""
-        return self._done == self._updates
-
     def advance(self, share: float) -> float | None:
         """The share of the ramp (0 to 1) to choose masks for at this share of the training; None for no new choice."""
         reached = min(int(share / self._end * self._updates), self._updates)

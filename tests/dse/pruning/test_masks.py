@@ -71,7 +71,6 @@ def test_the_recovered_share_counts_weights_that_were_removed_and_are_back() -> 
 def test_a_ramp_of_one_update_is_one_shot() -> None:
     ramp = Ramp("method.x", end=0.3, updates=1)
     assert [ramp.advance(share) for share in (0.1, 0.29, 0.31, 0.5, 1.0)] == [None, None, 1.0, None, None]
-    assert ramp.over
 
 
 @pytest.mark.parametrize(("end", "updates", "word"), [(0.0, 1, "ramp"), (1.5, 1, "ramp"), (0.5, 0, "updates")])
