@@ -8,14 +8,15 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.hooks import RemovableHandle
 
 from cost_models import Configuration, InputError, unknown_name
 from dse.pruning.coarse_gradients import COARSE_GRADIENTS
-from dse.pruning.learned_mask import RULES, UNITS, LearnedMask, NeuronMask, indicator
+from dse.pruning.learned_mask import RULES, UNITS, LearnedMask, indicator
 from dse.pruning.masked import MaskedPruning
 from dse.pruning.masks import LayerMasks
 from dse.pruning.method import LayerWeight, Progress
+from dse.pruning.neuron_gate import NeuronMask, belonging_to_neurons, put_gate
 from dse.pruning.schedule import Ramp, cubic_ratio
 from dse.pruning.selection import removed_count, smallest
 
@@ -36,7 +37,9 @@ class AutoPrune(MaskedPruning):
     the size that leaves the scheduled number alive (inferred: the published method has no targets per layer).
 
     ``units = "neurons"`` removes output neurons (channels) with their bias, and with the scale and shift of the batch
-    norm behind them, so that nothing comes out. m moves by gradient descent with ``momentum`` at ``learning_rate``.
+    norm behind them, so that nothing comes out. While m learns, what they give out is multiplied by h(m), and weights,
+    bias and norm stay as they are; how much a removed neuron's m learns depends on where the gate can sit
+    (:func:`dse.pruning.neuron_gate.put_gate`). m moves by gradient descent with ``momentum`` at ``learning_rate``.
     ``start`` orders the first m: "noise" as in public code, "magnitude" by |w| (for neurons the norm) over the same
     range. The alternation of two data splits for w and m is left out: both learn on the training split (inferred).
     """
@@ -78,6 +81,7 @@ class AutoPrune(MaskedPruning):
         self._ramp = Ramp("method.autoprune", learn * 2.0 / 3.0, updates)
         self._learned: dict[str, LearnedMask] = {}
         self._of_neurons: list[LayerWeight] = []
+        self._gates: list[RemovableHandle] = []
 
     def attach(self, network: nn.Module, layers: Mapping[str, LayerWeight], configuration: Configuration) -> None:
         """Put a learned mask onto every layer that may lose weights; where neurons go, onto all that is theirs."""
@@ -89,7 +93,8 @@ class AutoPrune(MaskedPruning):
             if last in self._learned:
                 raise InputError(f"{last}: its neurons are the network's outputs; fix its pruning_ratio at 0")
             for name, mask in self._learned.items():
-                for own in _belonging_to_neurons(network, layers[name].module):
+                self._gates.append(put_gate(name, network, layers[name].module, mask))
+                for own in belonging_to_neurons(network, layers[name].module):
                     own.register(NeuronMask(mask))
                     self._of_neurons.append(own)
         auxiliaries = self.own_parameters()
@@ -136,7 +141,9 @@ class AutoPrune(MaskedPruning):
                 weight = self._masks.layers[name].trained.detach()
                 size = weight.abs() if m.shape == weight.shape else weight.flatten(1).norm(dim=1)
                 rank = torch.empty(m.numel(), dtype=m.dtype, device=m.device)
-                rank[size.flatten().argsort(stable=True)] = torch.linspace(*START_RANGE, m.numel(), device=m.device)
+                rank[size.flatten().argsort(stable=True)] = torch.linspace(
+                    *START_RANGE, m.numel(), dtype=m.dtype, device=m.device
+                )
                 m.copy_(rank.reshape(m.shape))
 
     def _descend(self) -> None:
@@ -166,6 +173,8 @@ class AutoPrune(MaskedPruning):
                 count = min(count, int((indicator(m) == 0.0).sum()))
             self._masks.remove(name, mask.over_weights(smallest(m, count)))
             mask.fix()
+        for gate in self._gates:
+            gate.remove()
         self._masks.freeze()
         self._optimizer = None
 
@@ -173,18 +182,3 @@ class AutoPrune(MaskedPruning):
 def _of(mask: LearnedMask) -> Tensor:
     assert mask.auxiliary is not None
     return mask.auxiliary.detach()
-
-
-def _belonging_to_neurons(network: nn.Module, layer: nn.Module) -> list[LayerWeight]:
-    """What a layer has for each neuron beside its weights: its bias, and the scale and shift of its own batch norm.
-
-    That norm is the module behind the layer in the network's order of modules, if it has as many features.
-    """
-    found = [LayerWeight(layer, "bias")] if isinstance(getattr(layer, "bias", None), Tensor) else []
-    leaves = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear | _BatchNorm)]
-    behind = leaves[leaves.index(layer) + 1 :][:1] if layer in leaves else []
-    neurons = len(layer.weight)  # type: ignore[arg-type]
-    for norm in behind:
-        if isinstance(norm, _BatchNorm) and norm.affine and norm.num_features == neurons:
-            found += [LayerWeight(norm, "weight"), LayerWeight(norm, "bias")]
-    return found

@@ -28,16 +28,9 @@ def auxiliary_gradient(gradient: Tensor, weight: Tensor, m: Tensor, coarse: Coar
     """dL/dm from dL/dt, the gradient at the masked weight t = w * h(m); of the shape of ``m``.
 
     "sign": dL/dt * sign(w) * s(m), whose size does not depend on |w| (AutoPrune, Eq. 7, as its successors implement
-    it). "chain": the plain chain rule, dL/dt * w * s(m). With one m for each output neuron (``m`` has one entry for
-    each row of ``weight``) the products are summed over the row; sign(w) is then the row's direction w / ||w||, which
-    is sign(w) for a row of one weight (inferred: the sources show the rule for single weights only).
+    it). "chain": the plain chain rule, dL/dt * w * s(m).
     """
-    if m.shape == weight.shape:
-        return gradient * (weight.sign() if rule == "sign" else weight) * coarse(m)
-    along = (gradient * weight).flatten(1).sum(dim=1)
-    if rule == "sign":
-        along = along / weight.flatten(1).norm(dim=1).clamp_min(torch.finfo(weight.dtype).tiny)
-    return along * coarse(m)
+    return gradient * (weight.sign() if rule == "sign" else weight) * coarse(m)
 
 
 class _Masked(torch.autograd.Function):
@@ -58,22 +51,33 @@ class _Masked(torch.autograd.Function):
 
 
 class LearnedMask(WeightMask):
-    """``mask`` is h(m) as of the last :meth:`gone`; without m (:meth:`fix`) it is an ordinary mask."""
+    """``mask`` is h(m) as the method last set it; without m (:meth:`fix`) it is an ordinary mask.
+
+    With one m for each neuron (row of the weight) the weight passes unmasked while m is there: the neuron's output is
+    gated instead (:mod:`dse.pruning.neuron_gate`). Behind a batch norm the loss does not change with the size of a row,
+    so the gradient at the weights says nothing about m, and a row of zeros has no output to learn from.
+    """
 
     def __init__(self, weight: Tensor, units: str, coarse: CoarseGradient, rule: str) -> None:
         super().__init__(weight)
         self.auxiliary: nn.Parameter | None = nn.Parameter(
             torch.ones_like(weight if units == "weights" else weight.flatten(1)[:, 0])
         )
-        self._coarse = coarse
-        self._rule = rule
+        self.coarse = coarse
+        self.rule = rule
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The weight with its removed entries at zero."""
+        """The weight with its removed entries at zero; unchanged while whole neurons learn."""
         if self.auxiliary is None:
             return super().forward(weight)
-        masked: Tensor = _Masked.apply(weight, self.mask, self.auxiliary, self._coarse, self._rule)  # type: ignore[no-untyped-call]
+        if self.auxiliary.shape != weight.shape:
+            return weight
+        masked: Tensor = _Masked.apply(weight, self.mask, self.auxiliary, self.coarse, self.rule)  # type: ignore[no-untyped-call]
         return masked
+
+    def of_rows(self) -> Tensor:
+        """The mask of whole neurons (C,): 1 for a row of the weight that is there, 0 for one that is removed."""
+        return self.mask.flatten(1)[:, 0]
 
     def over_weights(self, of_units: Tensor) -> Tensor:
         """One value for each unit, spread over the unit's weights: from the shape of m to that of the weight."""
@@ -84,15 +88,3 @@ class LearnedMask(WeightMask):
     def fix(self) -> None:
         """Drop m: from here on the mask stays as it is."""
         self.auxiliary = None
-
-
-class NeuronMask(nn.Module):
-    """The parametrisation of a layer's bias, and of its norm's scale and shift: zero where the neuron is removed."""
-
-    def __init__(self, mask: LearnedMask) -> None:
-        super().__init__()
-        self._of_weight = [mask]  # in a list, so that it is not registered as a module twice
-
-    def forward(self, values: Tensor) -> Tensor:
-        """One value for each neuron, those of removed ones at zero."""
-        return values * self._of_weight[0].mask.flatten(1)[:, 0]

@@ -13,7 +13,7 @@ from dse.compression import compress, layer_weights, settle
 from dse.networks import build_network
 from dse.pruning import AutoPrune, LayerWeight, Progress
 from dse.pruning.coarse_gradients import COARSE_GRADIENTS
-from dse.pruning.learned_mask import LearnedMask, auxiliary_gradient
+from dse.pruning.learned_mask import LearnedMask
 from dse.quantizers import WEIGHT_QUANTIZERS
 from dse.tasks import TRAINING_LOSSES
 from dse.trace import trace
@@ -60,14 +60,6 @@ def test_the_sign_rule_moves_m_whatever_the_weights_size_and_removed_weights_get
 def test_the_chain_rule_weighs_by_the_weight() -> None:
     _, of_m = gradients_through("chain", "linear")
     torch.testing.assert_close(of_m, torch.tensor([[20.0, -60.0, 15.0]]))
-
-
-def test_for_a_row_of_one_weight_the_neuron_rule_is_the_sign_rule() -> None:
-    gradient, weight, m = torch.tensor([[3.0], [4.0]]), torch.tensor([[-0.2], [7.0]]), torch.tensor([0.4, -0.3])
-    coarse = COARSE_GRADIENTS["softplus"]
-    for_neurons = auxiliary_gradient(gradient, weight, m, coarse, "sign")
-    for_weights = auxiliary_gradient(gradient, weight, m[:, None], coarse, "sign")
-    torch.testing.assert_close(for_neurons, for_weights[:, 0])
 
 
 def run(method: AutoPrune, ratio: float, **schedule: float) -> dict[str, float]:
