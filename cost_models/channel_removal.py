@@ -26,17 +26,8 @@ import numpy.typing as npt
 from cost_models.configuration import Configuration
 from cost_models.configuration_batch import ConfigurationBatch
 from cost_models.memory import Numbers
-from cost_models.operations import LayerColumns
+from cost_models.operations import LayerColumns, removed_units
 from cost_models.workload import Layer, Workload
-
-
-def removed_channels(channels: Numbers, pruning_ratio: Numbers) -> Numbers:
-    """How many whole channels a pruning ratio removes: the nearest number, but never all of them.
-
-    >>> removed_channels(np.array([16.0, 10.0]), np.array([0.3, 0.99])).tolist()
-    [5.0, 9.0]
-    """
-    return np.minimum(np.rint(pruning_ratio * channels), np.maximum(channels - 1.0, 0.0))
 
 
 def in_whole_channels(workload: Workload, batch: ConfigurationBatch) -> ConfigurationBatch:
@@ -47,7 +38,7 @@ def in_whole_channels(workload: Workload, batch: ConfigurationBatch) -> Configur
     if batch.channel is None:
         return batch
     channels = np.array([float(max(layer.channels, 1)) for layer in workload.compressible])
-    whole = removed_channels(channels, batch.pruning_ratio) / channels
+    whole = removed_units(channels, batch.pruning_ratio) / channels
     return replace(batch, pruning_ratio=np.where(batch.channel, whole, batch.pruning_ratio))
 
 
@@ -99,7 +90,7 @@ def channels_left(workload: Workload, batch: ConfigurationBatch) -> Mapping[str,
             left[layer.name] = _Left(source, source, source)
             continue
         channels, index = float(layer.channels), place[layer.name]
-        lost = removed_channels(np.array(channels), batch.pruning_ratio[:, index])
+        lost = removed_units(np.array(channels), batch.pruning_ratio[:, index])
         kept = np.where(batch.channel[:, index], channels - lost, channels)
         if _depthwise(layer):
             kept = np.minimum(kept, np.rint(channels * source))

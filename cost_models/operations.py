@@ -116,9 +116,20 @@ class Operations:
     gate: Numbers
 
 
+def removed_units(units: Numbers, pruning_ratio: Numbers) -> Numbers:
+    """How many weights (or channels) a ratio removes: the nearest whole number (half to even), but never all of them.
+
+    The one rule for prices and for pruning methods, so that a network that is trained has what was priced.
+
+    >>> removed_units(np.array([100.0, 9.0, 0.0]), np.array([0.955, 0.95, 0.5])).tolist()
+    [96.0, 8.0, 0.0]
+    """
+    return np.minimum(np.rint(pruning_ratio * units), np.maximum(units - 1.0, 0.0))
+
+
 def kept_weights(weights: Numbers, pruning_ratio: Numbers) -> Numbers:
-    """Weights left after removing round(ratio x weights) of them (half to even, as Python rounds)."""
-    return weights - np.rint(pruning_ratio * weights)
+    """Weights left at a pruning ratio (:func:`removed_units`); at least one, where there is one."""
+    return weights - removed_units(weights, pruning_ratio)
 
 
 def count_operations(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from cost_models.operations import removed_units
+
 
 def removed_count(weights: int, pruning_ratio: float) -> int:
-    """How many of ``weights`` a pruning ratio removes: the nearest whole number, but never all of them.
+    """How many of ``weights`` a pruning ratio removes, by the rule that prices them: never all of them.
 
     >>> removed_count(100, 0.955), removed_count(9, 0.95)
     (96, 8)
     """
-    return min(round(pruning_ratio * weights), max(weights - 1, 0))
+    return int(removed_units(np.array(float(weights)), np.array(pruning_ratio)))
 
 
 def smallest(scores: Tensor, count: int) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cost_models import Configuration, InputError, Layer, Workload, unknown_name
-from cost_models.channel_removal import removed_channels
+from cost_models.operations import removed_units
 from dse.neurons import LIF, spiking_neurons
 from dse.neurons.dynamics import MEMBRANE_MASKS
 from dse.pruning.method import LayerWeight, PruningMethod
@@ -105,7 +105,7 @@ class SpatialChannelPruning(PruningMethod):
                 raise InputError(f"layer {layer.name!r} cannot lose outputs: {reason}")
             if self.level != "static":
                 self._put_gate(body, layer, modules, layers[layer.name], ratio)
-            elif count := int(removed_channels(np.array(float(layer.channels)), np.array(ratio))):
+            elif count := int(removed_units(np.array(float(layer.channels)), np.array(ratio))):
                 around = surroundings(layer, self._workload, modules, layers)
                 self._masks[layer.name] = ChannelMask(layers[layer.name], around, count)
         for neuron in spiking_neurons(network).values():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cost_models import Configuration, InputError, LayerBudget
+from cost_models import Configuration, InputError, Layer, LayerBudget, Workload, estimate, load_hardware
 from dse.pruning import LayerMasks, LayerWeight
 from dse.pruning.masks import MasksAreFrozen, magnitude
 from dse.pruning.schedule import Ramp
@@ -38,6 +38,31 @@ def test_a_mask_removes_exactly_the_asked_share_and_the_smallest_weights(ratio: 
     assert int(gone.sum()) == removed_count(70, ratio) == masks.removed()["fc"]
     if gone.any() and not gone.all():
         assert before.abs()[gone].max() <= before.abs()[~gone].min()
+
+
+@given(st.integers(1, 60), st.floats(0.0, 1.0, exclude_max=True))
+def test_the_number_that_goes_is_the_nearest_to_the_ratio_that_leaves_one(count: int, ratio: float) -> None:
+    nearest = min(abs(gone - ratio * count) for gone in range(count))
+    assert 0 <= removed_count(count, ratio) < count
+    assert abs(removed_count(count, ratio) - ratio * count) == nearest
+
+
+@given(st.integers(1, 10**9), st.floats(0.0, 1.0, exclude_max=True))
+def test_at_any_size_the_count_is_rounded_as_python_rounds(count: int, ratio: float) -> None:
+    assert removed_count(count, ratio) == min(round(ratio * count), count - 1)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 12), st.integers(1, 12), st.floats(0.0, 1.0, exclude_max=True))
+@example(3, 3, 0.95)
+def test_as_many_weights_are_priced_as_a_mask_leaves(inputs: int, outputs: int, ratio: float) -> None:
+    configuration = Configuration((LayerBudget("fc", ratio, 8),))
+    workload = Workload("one layer", (inputs,), (Layer("fc", "linear", (outputs, inputs)),))
+    priced = estimate(workload, configuration, load_hardware("edge_asic_45nm")).total.parameters_kept
+    layer = nn.Linear(inputs, outputs, bias=False)
+    nn.init.ones_(layer.weight)
+    LayerMasks({"fc": LayerWeight(layer)}, configuration).remove_smallest(magnitude)
+    assert priced == int(layer.weight.count_nonzero()) >= 1
 
 
 def test_frozen_masks_cannot_be_chosen_again_and_survive_training() -> None:
