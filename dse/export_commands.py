@@ -24,7 +24,7 @@ def export(
     ],
     form: Annotated[
         str,
-        typer.Option("--format", metavar="torch|packed|fixed_point", help="State dict; integers; integers, no tables."),
+        typer.Option("--format", metavar="NAME", help="How the network is written; see dse methods."),
     ],
     folder: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write.")],
     storage: Storage = DEFAULT_STORAGE,
