@@ -96,6 +96,27 @@ def format_quantity(value: float, dimension: str, *, digits: int = 3) -> str:
     return f"{scaled:.{decimals}f} {prefix}{symbol}"
 
 
+def format_count(value: float) -> str:
+    """A large count with three significant digits and a decimal prefix; small whole numbers stay exact.
+
+    >>> format_count(999), format_count(15_400), format_count(2.5e9)
+    ('999', '15.4 k', '2.5 G')
+    """
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 0.9995 * factor:
+            return f"{value / factor:.3g} {prefix}"
+    return f"{value:.3g}" if value != int(value) else str(int(value))
+
+
+def format_ratio(value: float) -> str:
+    """How many times, with three significant digits.
+
+    >>> format_ratio(25.0), format_ratio(1.25), format_ratio(7128.0), format_ratio(0.7714)
+    ('25×', '1.25×', '7,130×', '0.771×')
+    """
+    return f"{float(f'{value:.3g}'):,.12g}×"
+
+
 def _format_bytes(value: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(value) < 1023.95 or unit == "GiB":

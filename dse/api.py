@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from cost_models import InputError
 from dse.budget import Limits, best_point, nearest_reachable
 from dse.documents import candidates
+from dse.options import DEFAULT_STORAGE
 from studies import DesignSpace, Evaluation, Study, StudyResults, load_study, study_from_dict
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dse.search.progress import OnProgress
-
-DEFAULT_STORAGE = "sqlite:///dse.db"
 
 
 @dataclass(frozen=True, slots=True)

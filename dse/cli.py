@@ -116,7 +116,7 @@ def run(
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, metavar="N", help="Finished trials in all.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Trainings at the same time.")] = None,
-    engine: Annotated[str | None, typer.Option(metavar="NAME", help="Where trainings run: local.")] = None,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="Where trainings run; see dse methods.")] = None,
     storage: Storage = DEFAULT_STORAGE,
     data_root: DataRoot = None,
     as_json: AsJson = False,

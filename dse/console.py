@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from cost_models import stored_bits
-from cost_models.quantities import format_quantity
+from cost_models.quantities import format_count, format_quantity
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -86,19 +86,7 @@ def human(name: str, value: object) -> str:
         ("_rate", "_density")
     ):
         return f"{value:.4f}"
-    return count(value) if name in ("macs", "macs_dense", "synops") else f"{value:,.10g}"
-
-
-def count(value: float) -> str:
-    """A large count with three significant digits and a decimal prefix; small whole numbers stay exact.
-
-    >>> count(999), count(15_400), count(2.5e9)
-    ('999', '15.4 k', '2.5 G')
-    """
-    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= 0.9995 * factor:
-            return f"{value / factor:.3g} {prefix}"
-    return f"{value:.3g}" if value != int(value) else str(int(value))
+    return format_count(value) if name in ("macs", "macs_dense", "synops") else f"{value:,.10g}"
 
 
 def rounded_outwards(name: str, value: float) -> str:
@@ -223,15 +211,6 @@ def pruned_share(point: Mapping[str, Any]) -> float | None:
     """The share of all parameters that is removed at this point."""
     cost = point.get("cost") or {}
     return 1 - cost["parameters_kept"] / cost["parameters"] if cost.get("parameters") else None
-
-
-def ratio_text(whole: float, part: float) -> str:
-    """How many times smaller a part is than the whole.
-
-    >>> ratio_text(1000.0, 40.0), ratio_text(10.0, 8.0), ratio_text(7128.0, 1.0)
-    ('25x', '1.25x', '7,130x')
-    """
-    return f"{float(f'{whole / part:.3g}'):,.12g}x"
 
 
 def _percent(probability: float | None) -> str:

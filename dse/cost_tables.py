@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dse.console import UNKNOWN, PlainTable, count, heading, human
+from cost_models.quantities import format_count
+from dse.console import UNKNOWN, PlainTable, heading, human
 
 if TYPE_CHECKING:
     from dse.network_cost import Priced
@@ -38,7 +39,7 @@ def priced_view(priced: Priced, input_shape: Sequence[int]) -> Iterator[str | Pl
     yield cost_table(f"{report.network} on {report.hardware}, input {shape}, {steps}", report.to_dict())
     parts = "weights, index and membranes" if report.total.neurons else "weights and index"
     yield f"Memory in all: {human('memory_bytes', report.total.memory_bytes)} ({parts})."
-    counted = ", ".join(f"{name} {count(value)}" for name, value in priced.counts.items() if value)
+    counted = ", ".join(f"{name} {format_count(value)}" for name, value in priced.counts.items() if value)
     yield f"As published work counts operations: {counted}."
     if priced.activity:
         yield f"Activity: {priced.activity}."

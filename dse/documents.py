@@ -138,7 +138,7 @@ def _recall(evaluation: Evaluation, baseline: Evaluation | None) -> dict[str, An
 
 def _restored(study: Study, evaluation: Evaluation) -> list[str]:
     """The layers for which the search proposed a pruning ratio, but which were below break-even and left dense."""
-    if study.below_break_even != "restore" or evaluation.trial is None:
+    if study.below_break_even != "restore" or evaluation.trial is None or not _prunes(study, evaluation):
         return []
     found = []
     for budget in evaluation.asked.budgets:
@@ -148,6 +148,16 @@ def _restored(study: Study, evaluation: Evaluation) -> list[str]:
         if proposed > 0.0 and budget.pruning_ratio == 0.0 and budget.granularity == "weight":
             found.append(budget.layer)
     return found
+
+
+def _prunes(study: Study, evaluation: Evaluation) -> bool:
+    """Whether the pruning method of a trial removes anything; torch is loaded only where that is a choice."""
+    if not study.space.method.pruning:
+        return True
+    from dse.pruning import PRUNING_METHODS
+
+    name = study.method_of(evaluation.choices).pruning
+    return name not in PRUNING_METHODS or PRUNING_METHODS[name].prunes
 
 
 def find_trial(results: StudyResults, text: str) -> Evaluation:

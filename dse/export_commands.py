@@ -24,7 +24,7 @@ def export(
     ],
     form: Annotated[
         str,
-        typer.Option("--format", metavar="torch|packed|fixed_point", help="State dict; integers; integers, no tables."),
+        typer.Option("--format", metavar="NAME", help="How the network is written; see dse methods."),
     ],
     folder: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write.")],
     storage: Storage = DEFAULT_STORAGE,
@@ -60,16 +60,22 @@ def export(
 
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that dse export wrote.")],
+    trust_code: Annotated[
+        bool,
+        typer.Option("--trust-code", help="Run Python files or modules that the export names as its network or data."),
+    ] = False,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> int | None:
     """Run an exported network over the test split again: its accuracy, spikes and bytes.
 
-    Exit code 1 if one of them is not what it was when the network was exported.
+    Exit code 1 if one of them is not what it was when the network was exported. A network or data set of one's own is
+    Python code, which an export names; it is run only with --trust-code, and refused with exit code 2 without it.
     """
     from dse.export.trial import verify as verified
 
-    verification = verified(folder, str(data_root) if data_root else None, os.environ.get("DSE_CACHE"))
+    root = str(data_root) if data_root else None
+    verification = verified(folder, root, os.environ.get("DSE_CACHE"), trust_code=trust_code)
     document = verification.to_dict()
     if as_json:
         print_json(document)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cost_models.quantities import format_ratio
 from dse.budget import Limits, Point, Reachable
-from dse.console import PlainTable, front_table, human, ratio_text, rounded_outwards, words
+from dse.console import PlainTable, front_table, human, rounded_outwards, words
 from dse.documents import trial_document
 from dse.study_tables import hypervolume_share, uncompressed_line
 
@@ -110,7 +111,7 @@ def _beside_front(results: StudyResults, points: Sequence[Mapping[str, Any]]) ->
         costs = [name for name in results.study.objectives.names if name in whole]
         yield uncompressed_line(trial_document(results.study, baseline), costs)
         least = [(name, min(point["cost"][name] for point in points)) for name in costs]
-        smaller = [f"{ratio_text(whole[name], value)} less {words(name)}" for name, value in least if value]
+        smaller = [f"{format_ratio(whole[name] / value)} less {words(name)}" for name, value in least if value]
         if smaller:
             yield f"The front reaches {', '.join(smaller)}."
     share = hypervolume_share(results)

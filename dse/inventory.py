@@ -30,12 +30,13 @@ def hardware_rows() -> list[dict[str, str]]:
 
 
 def method_rows() -> list[dict[str, str]]:
-    """Everything else that a study file names, with the key under which it does."""
+    """Everything else that a study file names, with the key under which it does; and the formats of ``dse export``."""
+    from dse.export import EXPORT_FORMATS
     from dse.neurons import MEMBRANE_QUANTIZERS, NEURONS
     from dse.pruning import PRUNING_METHODS
     from dse.quantizers import WEIGHT_QUANTIZERS
     from dse.search import ENGINES, SAMPLERS
-    from dse.training import TRAINING_LOSSES
+    from dse.tasks import TASKS, TRAINING_LOSSES
     from studies import OBJECTIVES, Study
 
     tables: Iterable[tuple[str, Mapping[str, Any]]] = (
@@ -43,10 +44,12 @@ def method_rows() -> list[dict[str, str]]:
         ("method.weight_quantizer", WEIGHT_QUANTIZERS),
         ("method.membrane_quantizer", MEMBRANE_QUANTIZERS),
         ("method.neuron", NEURONS),
+        ("task.kind", TASKS),
         ("training.loss", TRAINING_LOSSES),
         ("objectives", OBJECTIVES),
         ("search.sampler", SAMPLERS),
         ("search.engine", ENGINES),
+        ("dse export --format", EXPORT_FORMATS),
     )
     rows = [{"key": key, **row} for key, registry in tables for row in rows_of(registry)]
     samplers = {name: type(make(Study("any"), 0)) for name, make in SAMPLERS.items()}

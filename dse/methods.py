@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cost_models import Workload
+from cost_models import InputError, Workload
 from dse.method_options import with_options
 from dse.neurons import MEMBRANE_QUANTIZERS
 from dse.pruning import PRUNING_METHODS, PruningMethod
+from dse.pruning.method import NOTHING
 from dse.quantizers import WEIGHT_QUANTIZERS, WeightQuantizer
 from studies import Method, Study
 
@@ -32,6 +33,7 @@ def check_methods(study: Study) -> None:
 
 def check_space(study: Study, workload: Workload) -> None:
     """Raise :class:`InputError` where a method that a trial may have cannot do what the space may ask of it."""
+    _check_something_prunes(study, workload)
     for choices in study.space.method.each_value():
         method, quantizer = methods_of(study.method_of(choices))
         method.check_space(workload, study.space)
@@ -40,6 +42,23 @@ def check_space(study: Study, workload: Workload) -> None:
                 quantizer.check_bits(bits)
 
 
+def _check_something_prunes(study: Study, workload: Workload) -> None:
+    """Raise :class:`InputError` for ratios above 0 where no method that a trial may have removes anything."""
+    if any(methods_of(study.method_of(choices))[0].prunes for choices in study.space.method.each_value()):
+        return
+    for layer in workload.compressible:
+        largest = max(study.space.for_layer(layer.name)["pruning_ratio"].values)
+        if largest > 0.0:
+            raise InputError(
+                f"space: layer {layer.name!r} may get pruning_ratio {largest:g}, but method.pruning is "
+                f"{study.method_of({}).pruning!r}, which removes nothing; choose another method, or pruning_ratio = 0"
+            )
+
+
 def granularity_of(study: Study, choices: Mapping[str, Any]) -> str:
-    """What the pruning method of a trial removes as a unit; ``choices`` are the values of the search's parameters."""
-    return methods_of(study.method_of(choices))[0].granularity
+    """What the pruning method of a trial removes as a unit, ``NOTHING`` where it does not prune.
+
+    ``choices`` are the values of the search's parameters.
+    """
+    method = methods_of(study.method_of(choices))[0]
+    return method.granularity if method.prunes else NOTHING

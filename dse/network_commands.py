@@ -122,7 +122,7 @@ def datasets(as_json: AsJson = False) -> None:
 
 
 def methods(as_json: AsJson = False) -> None:
-    """Pruning methods, quantisers, neurons, losses, objectives, samplers and engines."""
+    """Pruning methods, quantisers, neurons, tasks, losses, objectives, samplers, engines and export formats."""
     from dse.inventory import method_rows
 
     _print_rows("methods", method_rows(), as_json)

@@ -6,7 +6,7 @@ import html
 import math
 import re
 
-from cost_models.quantities import format_quantity
+from cost_models.quantities import format_count, format_quantity, format_ratio
 from studies.objectives import OBJECTIVES
 
 #: What a missing number looks like in a table.
@@ -57,22 +57,19 @@ def share_text(value: float | None, digits: int = 1) -> str:
 
 
 def ratio_text(value: float | None) -> str:
-    """How many times: two significant digits below 10, whole numbers above.
+    """How many times, as :func:`format_ratio` has it.
 
-    >>> ratio_text(8.44), ratio_text(25.3), ratio_text(0.771), ratio_text(None)
-    ('8.4×', '25×', '0.77×', '–')
+    >>> ratio_text(8.444), ratio_text(None)
+    ('8.44×', '–')
     """
-    if value is None or math.isnan(value):
-        return MISSING
-    digits = 0 if value >= 9.95 else 1 if value >= 0.995 else 2
-    return f"{value:,.{digits}f}×"
+    return MISSING if value is None or math.isnan(value) else format_ratio(value)
 
 
 def saving_text(ratio: float | None) -> str:
     """How much less something costs, given how many times it goes into the reference.
 
     >>> saving_text(8.44), saving_text(0.5), saving_text(None)
-    ('8.4× less', '2.0× more', '')
+    ('8.44× less', '2× more', '')
     """
     if ratio is None or math.isnan(ratio) or ratio <= 0.0:
         return ""
@@ -80,17 +77,12 @@ def saving_text(ratio: float | None) -> str:
 
 
 def count_text(value: float | None) -> str:
-    """A plain count; long ones shortened to three digits.
+    """A plain count, as :func:`format_count` has it.
 
-    >>> count_text(1234), count_text(12_345_678), count_text(2.5e9)
-    ('1,234', '12.3 M', '2.5 G')
+    >>> count_text(1234), count_text(12_345_678), count_text(None)
+    ('1.23 k', '12.3 M', '–')
     """
-    if value is None or math.isnan(value):
-        return MISSING
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {letter}"
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 100 else f"{value:,.3g}"
+    return MISSING if value is None or math.isnan(value) else format_count(value)
 
 
 def value_text(value: float | None, unit: str) -> str:

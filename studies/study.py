@@ -14,7 +14,6 @@ from studies.design_space import DesignSpace
 from studies.method_choices import NAMED
 from studies.objectives import OBJECTIVES, limit_names
 
-TASK_KINDS = ("classification",)
 SLICINGS = ("time", "count")  #: of events into the bins of a sample
 REACTIONS = ("refuse", "skip")  #: to a damaged recording
 #: What becomes of a proposed layer that is pruned, yet slower or larger than dense on the study's hardware.
@@ -66,8 +65,7 @@ class Task:
     def __post_init__(self) -> None:
         _check_text("task.network", self.network)
         _check_text("task.dataset", self.dataset)
-        if self.kind not in TASK_KINDS:
-            raise InputError("task.kind: " + unknown_name("kind of task", self.kind, TASK_KINDS))
+        _check_text("task.kind", self.kind)
         for key, known in (("slicing", SLICINGS), ("corrupt", REACTIONS)):
             if getattr(self, key) not in known:
                 raise InputError(f"task.{key}: " + unknown_name("choice", getattr(self, key), known))

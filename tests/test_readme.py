@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from studies import load_study
+from studies import StudyStore, load_study
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +34,33 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_the_study_file_in_the_readme_is_a_valid_study(readme: str, tmp_path: Path) -> None:
+@pytest.fixture
+def study_file(readme: str, tmp_path: Path) -> Path:
     text = re.search(r"## A study file\n\n```toml\n(.*?)```", readme, re.DOTALL)
     assert text is not None
     path = tmp_path / "study.toml"
     path.write_text(text[1])
-    study = load_study(str(path))
+    return path
+
+
+def test_the_study_file_in_the_readme_is_a_valid_study(study_file: Path) -> None:
+    study = load_study(str(study_file))
     assert study.space.for_layer("conv1")["weight_bits"].values == (4, 8)
-    assert study.name == tomllib.loads(text[1])["name"]
+    assert study.name == tomllib.loads(study_file.read_text())["name"]
+
+
+def test_the_study_in_the_readme_runs_without_a_failed_trial(study_file: Path) -> None:
+    settings = ["--set", "training.epochs=1", "--set", "training.baseline_epochs=1", "--set", "search.seeds_on_front=0"]
+    folder = study_file.parent
+    ran = run(folder, "dse", "run", study_file.name, "--trials", "4", "--json", *settings)
+    assert ran.returncode == 0, ran.stderr
+    trials = json.loads(ran.stdout)["trials"]
+    assert trials["failed"] == 0
+    assert trials["complete"] + trials["stopped"] == 4
+    with StudyStore(f"sqlite:///{folder / 'dse.db'}") as store:
+        results = store.results(load_study(str(study_file)).name)
+    chosen = [one.choices for one in results.evaluations if one.state.finished]
+    assert any(one["method.pruning"] == "none" and one["conv1/pruning_ratio"] > 0.0 for one in chosen)
 
 
 def test_the_cost_of_an_own_network_is_printed_without_training(own_task: Path) -> None:

@@ -21,10 +21,10 @@ from dse.datasets.dataset import LoadOptions, Samples
 from dse.datasets.events import DamagedRecordingError
 from dse.datasets.frames import Rendering
 from dse.datasets.recordings import Recording
+from studies.study import REACTIONS
 
 LAYOUT = 1  # part of every key: raise it when what is stored changes
 INPUTS, TARGETS, ABOUT = "inputs.u8", "targets.i64", "about.json"
-REACTIONS = ("refuse", "skip")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from cost_models import InputError
 from dse.datasets.events import Events
+from studies.study import SLICINGS
 
-SLICINGS = ("time", "count")
 MOST_TIME_STEPS = 1000
 
 

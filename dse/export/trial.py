@@ -12,8 +12,9 @@ from dse.datasets import load_dataset
 from dse.evaluate import data_of, network_of, training_of
 from dse.export import EXPORT_FORMATS
 from dse.export.export_format import Measured, TrainedTrial
-from dse.export.folder import read_folder, write_folder
+from dse.export.folder import MANIFEST, read_folder, write_folder
 from dse.integer_inference import NotExactError
+from dse.references import is_reference
 from dse.training import one_thread
 from studies import Evaluation, State, Study
 
@@ -105,10 +106,29 @@ class Verification:
         }
 
 
-def verify(folder: Path, data_root: str | None, cache_root: str | None = None) -> Verification:
-    """Read an export, run its network over the test split of its data set, and count the bytes of its files."""
+def _refuse_code(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Raise :class:`InputError` for a manifest that names Python code; packed networks name none of their own."""
+    for key in ("network", "dataset"):
+        name = manifest.get(key)
+        if name is not None and (not isinstance(name, str) or is_reference(name)):
+            raise InputError(
+                f"{folder / MANIFEST} names {name!r} as its {key}, Python code that would be run here; read that code, "
+                "and if you trust it, say so with --trust-code"
+            )
+
+
+def verify(
+    folder: Path, data_root: str | None, cache_root: str | None = None, *, trust_code: bool = False
+) -> Verification:
+    """Read an export, run its network over the test split of its data set, and count the bytes of its files.
+
+    A network or data set that the manifest names as Python code of one's own is run only with ``trust_code``: an export
+    can come from anyone, and its digests lie in the same manifest. Otherwise :class:`InputError`.
+    """
     manifest = read_folder(folder)
     try:
+        if not trust_code:
+            _refuse_code(folder, manifest)
         chosen = EXPORT_FORMATS[manifest["format"]]
         with one_thread():
             run = chosen.open(folder, manifest)

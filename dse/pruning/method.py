@@ -14,6 +14,9 @@ from cost_models import Configuration, HardwareProfile, Workload
 from dse.quantizers import QuantizedWeight
 from studies import DesignSpace
 
+#: What a method that does not prune removes as a unit: whatever the ratios of a trial say, they count as 0.
+NOTHING = "nothing"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -79,8 +82,12 @@ class PruningMethod(ABC):
     ``granularity`` is what is removed as a unit. A method with "channel" silences whole output channels, so that
     nothing comes out of them (not even the shift of a norm): they are priced as absent
     (:mod:`cost_models.channel_removal`).
+
+    A method that removes nothing says so with ``prunes``: where it is one of several that a trial may have, the ratios
+    of its trials count as 0; where it is the only one, a space with other ratios is refused.
     """
 
+    prunes: ClassVar[bool] = True
     granularity: str = "weight"
     learns_ratios: bool = False
     description: ClassVar[str] = ""

@@ -16,6 +16,7 @@ class NoPruning(PruningMethod):
 
     description: ClassVar[str] = "keeps every weight"
     source: ClassVar[str] = ""
+    prunes: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._names: tuple[str, ...] = ()

@@ -164,12 +164,16 @@ class CostGate:
 
     @cached_property
     def _layer_choices(self) -> list[tuple[Indices, list[_LayerChoices]]]:
-        """For every number of time steps: an index row with it, and the choices of each layer."""
+        """For every number of time steps and unit that is removed: an index row with them, the choices of each layer.
+
+        What is removed must not be left to the improvement: under a method that removes nothing all ratios cost alike.
+        """
         free = self.space.free
         steps = next((index for index, parameter in enumerate(free) if parameter.name == TIME_STEPS), None)
+        counts = range(len(free[steps].values)) if steps is not None else (None,)
         found = []
-        for step in range(len(free[steps].values)) if steps is not None else (None,):
-            row = np.zeros(len(free), dtype=np.intp)
+        for start, step in itertools.product(self.space.methods_by_unit(), counts):
+            row = start.copy()
             if steps is not None and step is not None:
                 row[steps] = step
             layers = []

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
@@ -27,11 +27,17 @@ from dse.search.forecast import CostForecast
 from dse.search.known_cost import KnownCostSampler
 from studies import OBJECTIVES, Study
 
-__all__ = ["SAMPLERS", "KnownCostSampler", "SamplerFactory"]
+__all__ = ["SAMPLERS", "KnownCostSampler", "SamplerFactory", "probing"]
+
+
+F = TypeVar("F", bound=Callable[..., BaseSampler])
 
 
 class SamplerFactory(Protocol):
-    """Makes the sampler for one proposal of a study from a seed; the next proposal gets a new one."""
+    """Makes the sampler for one proposal of a study from a seed; the next proposal gets a new one.
+
+    One that makes use of sensitivities probed before the search is marked with :func:`probing`.
+    """
 
     def __call__(
         self,
@@ -67,11 +73,27 @@ def _optuna(sampler: type[BaseSampler], **defaults: Any) -> SamplerFactory:
     return make
 
 
+def probing(wanted: Callable[[Study], bool]) -> Callable[[F], F]:
+    """Mark a sampler's factory: where ``wanted(study)``, sensitivities are probed before the search and given to it."""
+
+    def mark(make: F) -> F:
+        make.__dict__["probes_wanted"] = wanted
+        return make
+
+    return mark
+
+
 def probes_wanted(study: Study) -> bool:
     """Whether the sampler of this study makes use of sensitivities that are probed before the search."""
-    return study.search.sampler == "known_cost" and study.search.options.get("sensitivities", True) is True
+    wanted: Callable[[Study], bool] | None = getattr(SAMPLERS[study.search.sampler], "probes_wanted", None)
+    return wanted is not None and wanted(study)
 
 
+def _takes_sensitivities(study: Study) -> bool:
+    return study.search.options.get("sensitivities", True) is True
+
+
+@probing(_takes_sensitivities)
 def _known_cost(
     study: Study,
     seed: int,
@@ -95,7 +117,7 @@ def _known_cost(
         seed,
         chance=_chance(study, forecast.gate.workload),
         cost_error={index: forecast.error(name) for index, name in costs.items() if name in forecast.uncertain},
-        measured=sensitivities if probes_wanted(study) else None,
+        measured=sensitivities if _takes_sensitivities(study) else None,
     )
 
 

@@ -24,6 +24,7 @@ from cost_models import (
     restored,
     to_whole_channels,
 )
+from dse.pruning.method import NOTHING
 from studies import DesignSpace
 from studies.design_space import Identity
 from studies.method_choices import OptionValue, nearest
@@ -33,7 +34,7 @@ TIME_STEPS = "time_steps"
 _LAYER_FIELDS = ("pruning_ratio", "weight_bits", "membrane_bits")
 
 
-#: From the values of the method's parameters to what is removed as a unit: "weight" or "channel".
+#: From the values of the method's parameters to what is removed as a unit: "weight", "channel", "output" or NOTHING.
 GranularityOf = Callable[[Mapping[str, Any]], str]
 
 
@@ -90,8 +91,9 @@ class SearchSpace:
 
     An index row holds, for each *free* parameter in order, the index of its chosen value. ``granularity`` tells for the
     values of the method's parameters what the pruning method removes as a unit; proposals are priced as such, and where
-    units are channels each ratio is the nearest that whole channels give, so that it is met exactly. With
-    ``restores_on`` a layer that is pruned and yet slower or larger than dense on that hardware is proposed unpruned.
+    units are channels each ratio is the nearest that whole channels give, so that it is met exactly; where nothing is
+    removed every ratio is 0, so that rows which differ only in ratios are one configuration. With ``restores_on`` a
+    layer that is pruned and yet slower or larger than dense on that hardware is proposed unpruned.
     """
 
     workload: Workload
@@ -158,12 +160,13 @@ class SearchSpace:
     def configuration_at(self, row: Indices) -> Configuration:
         """The configuration at one index row."""
         chosen = dict(zip((parameter.name for parameter in self.free), row.tolist(), strict=True))
-        granularity = self.granularity(self._of_method(row))
+        removed = self.granularity(self._of_method(row))
+        granularity = "weight" if removed == NOTHING else removed
         value: dict[str, Any] = {p.name: p.values[chosen.get(p.name, 0)] for p in self.parameters}
         budgets = tuple(
             LayerBudget(
                 layer.name,
-                pruning_ratio=value[f"{layer.name}/pruning_ratio"],
+                pruning_ratio=0.0 if removed == NOTHING else value[f"{layer.name}/pruning_ratio"],
                 weight_bits=value[f"{layer.name}/weight_bits"],
                 membrane_bits=value.get(f"{layer.name}/membrane_bits"),
                 granularity=granularity,
@@ -191,6 +194,7 @@ class SearchSpace:
             else:
                 columns[parameter.field][:, layers.index(parameter.layer)] = column
         removed = self._removed_units(rows)
+        columns["pruning_ratio"][removed == NOTHING] = 0.0
         of_unit = {unit: np.repeat((removed == unit)[:, None], len(layers), axis=1) for unit in set(removed.tolist())}
         batch = ConfigurationBatch(
             **columns, time_steps=steps, channel=of_unit.get("channel"), output=of_unit.get("output")
@@ -211,6 +215,13 @@ class SearchSpace:
         _, first, inverse = np.unique(rows[:, own], axis=0, return_index=True, return_inverse=True)
         units = np.array([self.granularity(self._of_method(row)) for row in rows[first]], dtype=np.str_)
         return units[inverse.reshape(-1)]
+
+    def methods_by_unit(self) -> Indices:
+        """Index rows (n, free parameters) with one choice of the method for each unit that one of them removes."""
+        defaults = {parameter.name: parameter.values[0] for parameter in self.free}
+        rows = [self.indices(defaults | choices) for choices in self.design.method.each_value()]
+        found = {self.granularity(self._of_method(row)): row for row in reversed(rows)}
+        return np.array(list(found.values())[::-1], dtype=np.intp)
 
     def random_rows(self, count: int, generator: np.random.Generator) -> Indices:
         """``count`` index rows drawn uniformly."""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cost_models import parse_quantity
-from dse.console import PlainTable, count, front_table, human, print_out, rounded_outwards, rows_table
+from cost_models.quantities import format_count
+from dse.console import PlainTable, front_table, human, print_out, rounded_outwards, rows_table
 from dse.progress import RunDisplay, counts_text, duration
 from dse.search.progress import Progress
 
@@ -51,7 +52,7 @@ def test_a_number_carries_the_unit_that_its_name_ends_in(name: str, value: Any, 
 
 @given(st.floats(0.001, 9e14))
 def test_a_count_is_shown_to_three_digits(value: float) -> None:
-    number, _, prefix = count(value).partition(" ")
+    number, _, prefix = format_count(value).partition(" ")
     shown = float(number) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[prefix]
     assert shown == pytest.approx(value, rel=0.006)
 

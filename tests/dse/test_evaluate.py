@@ -213,3 +213,8 @@ def test_a_method_that_finds_its_ratios_has_them_as_the_trials_realised_configur
     # Another seed meets what this one found, so that the accuracies of all seeds belong to one cost.
     other = evaluate(Job(own, configuration, seed=4, trial=0, found=evaluation.realised))
     assert other.realised == evaluation.realised
+
+
+def test_an_unknown_kind_of_task_is_found_before_anything_is_trained() -> None:
+    with pytest.raises(InputError, match="unknown kind of task 'regression'; known: classification"):
+        trace_study(Study("a", task=Task(kind="regression")))

@@ -17,8 +17,11 @@ from cost_models import (
     load_hardware,
 )
 from dse.cli import main
+from dse.export import EXPORT_FORMATS
 from dse.network_cost import Compression, network_workload, parse_shape, spiking_against_dense, with_activity
 from dse.networks import NETWORKS, build_network
+from dse.search import ENGINES
+from dse.tasks import TASKS
 
 LAYER = {
     "name", "kind", "macs_dense", "macs", "synops", "parameters", "parameters_kept", "neurons", "pruning_ratio",
@@ -237,6 +240,19 @@ def test_what_can_be_named_is_listed_with_a_description(capsys: pytest.CaptureFi
     assert rows
     assert all(row["name"] in shown for row in rows)
     assert all(row["description"] for row in rows if row.get("key") != "search.engine")
+
+
+def test_what_options_name_is_listed_from_the_registries_that_they_look_into(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENGINES._entries, "cluster", ENGINES["local"])
+    monkeypatch.setitem(EXPORT_FORMATS._entries, "mine", EXPORT_FORMATS["torch"])
+    listed = [(row["key"], row["name"]) for row in document(capsys, "methods")["methods"]]
+    assert [name for key, name in listed if key == "dse export --format"] == list(EXPORT_FORMATS)
+    assert [name for key, name in listed if key == "search.engine"] == list(ENGINES)
+    assert [name for key, name in listed if key == "task.kind"] == list(TASKS)
+    for command in ("run", "export"):
+        assert "see dse methods" in " ".join(answer(capsys, command, "--help").replace("│", " ").split())
 
 
 def test_hardware_is_shown_with_the_source_of_every_figure(capsys: pytest.CaptureFixture[str]) -> None:

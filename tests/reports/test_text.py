@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.text import figure_text, label_of, plural, short_names, shorten, unit_of, value_text
+from cost_models.quantities import format_count, format_ratio
+from reports.text import (
+    count_text,
+    figure_text,
+    label_of,
+    plural,
+    ratio_text,
+    short_names,
+    shorten,
+    unit_of,
+    value_text,
+)
 from studies.objectives import OBJECTIVES
 
 
@@ -40,3 +51,11 @@ def test_a_shortened_name_has_at_most_the_width_asked_for(name: str, width: int)
 
 def test_nouns_have_their_english_plural() -> None:
     assert [plural(2, noun) for noun in ("trial", "entry", "class")] == ["2 trials", "2 entries", "2 classes"]
+
+
+@given(st.floats(1e-3, 1e6))
+def test_a_ratio_has_the_same_digits_in_the_report_as_at_the_command_line(ratio: float) -> None:
+    assert ratio_text(ratio) == format_ratio(ratio)
+    number = float(ratio_text(ratio).removesuffix("×").replace(",", ""))
+    assert number == pytest.approx(ratio, rel=5.01e-3)
+    assert count_text(ratio) == format_count(ratio)

@@ -159,3 +159,73 @@ def test_the_fixed_point_format_needs_two_constants_a_channel_and_is_verified(
     assert "threshold tables" not in manifest["bytes"]
     assert manifest["bytes"]["constants"] <= 2 * 4 * (16 + 32 + 128)
     assert main(["verify", str(tmp_path / "home")]) == 0
+
+
+OWN_NETWORK = """
+from pathlib import Path
+from torch import nn
+import dse
+
+Path(__file__).with_suffix(".ran").touch()
+
+
+def network():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), dse.LIF(), nn.Linear(16, 10))
+"""
+OWN_DATA = """
+from pathlib import Path
+
+import torch
+from torch.utils.data import TensorDataset
+
+Path(__file__).with_suffix(".ran").touch()
+
+
+def data():
+    draw = torch.Generator().manual_seed(0)
+    part = TensorDataset(torch.rand(64, 1, 8, 8, generator=draw), torch.arange(64) % 10)
+    return part, part
+"""
+
+
+@pytest.mark.parametrize("key", ["network", "dataset"])
+@pytest.mark.parametrize("code", ["evil.py:network", "evil:network"])
+def test_code_that_a_manifest_names_is_not_run_unless_it_is_trusted(
+    storage: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    code: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exported(storage, tmp_path / "home", "torch") == 0
+    (tmp_path / "evil.py").write_text(OWN_NETWORK)
+    path = tmp_path / "home" / "export.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: code}))
+    capsys.readouterr()
+    assert main(["verify", "home"]) == 2
+    error = capsys.readouterr().err
+    assert code in error
+    assert "--trust-code" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "evil.ran").exists()
+
+
+def test_an_honest_export_of_an_own_network_and_own_data_is_verified_once_its_code_is_trusted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DSE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "mine.py").write_text(OWN_NETWORK)
+    (tmp_path / "ours.py").write_text(OWN_DATA)
+    task = '[task]\nnetwork = "mine.py:network"\ndataset = "ours.py:data"\n[space]'
+    (tmp_path / "small.toml").write_text(STUDY.replace("[space]", task))
+    url = f"sqlite:///{tmp_path / 'own.db'}"
+    assert main(["run", "small.toml", "--storage", url, "--json"]) == 0
+    assert exported(url, tmp_path / "home", "torch") == 0
+    capsys.readouterr()
+    assert main(["verify", "home"]) == 2
+    assert "mine.py:network" in capsys.readouterr().err
+    assert main(["verify", "home", "--trust-code"]) == 0
+    assert "All as exported" in capsys.readouterr().out

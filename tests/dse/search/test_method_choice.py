@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sqlite3
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,15 @@ import optuna
 import pytest
 from typer.testing import CliRunner
 
-from cost_models import ConfigurationBatch, InputError
+from cost_models import ConfigurationBatch, InputError, estimate, load_hardware
 from dse.cli import app
+from dse.documents import trial_document
 from dse.evaluate import Job, trace_study
+from dse.methods import check_space, granularity_of
+from dse.search.forecast import CostForecast
+from dse.search.limits import CostGate
 from dse.search.suggest import SearchSpace
-from studies import Choices, DesignSpace, Evaluation, LayerChoices, MethodChoices, State, StudyStore
+from studies import Choices, DesignSpace, Evaluation, LayerChoices, Method, MethodChoices, State, StudyStore
 from tests.dse.search import synthetic
 from tests.dse.search.conftest import Run
 from tests.dse.search.synthetic import WORKLOAD, make_study
@@ -66,6 +71,69 @@ def test_a_proposal_is_priced_by_what_its_own_method_removes() -> None:
         proposed = [0.0, 2 / 8, 5 / 8, 7 / 8] if budget.granularity == "channel" else [0.0, 0.3, 0.6, 0.9]
         assert budget.pruning_ratio in proposed
         assert channels == WORKLOAD["conv1"].channels
+
+
+def unpruned_or_magnitude(*order: str) -> SearchSpace:
+    study = make_study(space=dataclasses.replace(synthetic.SPACE, method=MethodChoices(pruning=order)))
+    return SearchSpace.of(study.space, WORKLOAD, partial(granularity_of, study))
+
+
+def test_where_a_trial_comes_out_unpruned_its_ratios_are_0_also_where_many_are_priced_at_once() -> None:
+    space = unpruned_or_magnitude("magnitude", "none")
+    rows = space.random_rows(40, np.random.default_rng(0))
+    configurations = [space.configuration_at(row) for row in rows]
+    for row, configuration in zip(rows, configurations, strict=True):
+        chosen = space.choices(row)
+        for budget in configuration.budgets:
+            proposed = chosen[f"{budget.layer}/pruning_ratio"]
+            assert budget.pruning_ratio == pytest.approx(proposed if chosen["method.pruning"] == "magnitude" else 0.0)
+    np.testing.assert_array_equal(
+        space.batch(rows).pruning_ratio, ConfigurationBatch.of(WORKLOAD, configurations).pruning_ratio
+    )
+    gate = CostGate(space, WORKLOAD, load_hardware("edge_asic_45nm"), {"memory_bytes": 1200.0})
+    memory = [estimate(WORKLOAD, one, gate.hardware).total.memory_bytes for one in configurations]
+    np.testing.assert_allclose(gate.costs(rows)["memory_bytes"], memory)
+    columns = {p.name: np.array([p.values[i] for i in rows[:, at]]) for at, p in enumerate(space.free)}
+    np.testing.assert_allclose(CostForecast(gate).excess(columns)[:, 0], np.array(memory) / 1200.0 - 1.0)
+
+
+def test_rows_that_differ_only_in_the_ratios_of_an_unpruned_trial_are_one_configuration() -> None:
+    space = unpruned_or_magnitude("magnitude", "none")
+    ratio = [p.name for p in space.free].index("fc/pruning_ratio")
+    method = [p.name for p in space.free].index("method.pruning")
+    rows = np.zeros((4, len(space.free)), dtype=np.intp)
+    rows[:, method] = [0, 0, 1, 1]
+    rows[:, ratio] = [0, 3, 0, 3]
+    dense, pruned, unpruned, also_unpruned = (space.identity_at(row) for row in rows)
+    assert unpruned == also_unpruned
+    assert len({dense, pruned, unpruned}) == 3
+
+
+@pytest.mark.parametrize("order", [("magnitude", "none"), ("none", "magnitude")])
+def test_the_cheapest_configuration_is_a_pruned_one_whatever_method_is_named_first(order: tuple[str, str]) -> None:
+    space = unpruned_or_magnitude(*order)
+    gate = CostGate(space, WORKLOAD, load_hardware("edge_asic_45nm"), {})
+    cheapest = space.configuration_at(gate.cheapest({"memory_bytes": 1.0}))
+    assert [budget.pruning_ratio for budget in cheapest.budgets] == [0.9, 0.9, 0.9]
+
+
+def test_ratios_in_a_space_whose_only_method_does_not_prune_are_refused_before_anything_is_trained() -> None:
+    ratios = DesignSpace(pruning_ratio=Choices((0.0, 0.8)))
+    fixed = dataclasses.replace(make_study(space=ratios), method=Method(pruning="none"))
+    chosen = make_study(space=dataclasses.replace(ratios, method=MethodChoices(pruning=("none",))))
+    for study in (fixed, chosen):
+        with pytest.raises(InputError, match=r"may get pruning_ratio 0\.8, but method\.pruning is 'none'"):
+            check_space(study, WORKLOAD)
+        unpruned = dataclasses.replace(study.space, pruning_ratio=Choices((0.0,)))
+        check_space(dataclasses.replace(study, space=unpruned), WORKLOAD)
+
+
+def test_an_unpruned_trial_does_not_say_that_its_layers_were_left_dense_below_break_even(run: Run) -> None:
+    space = dataclasses.replace(synthetic.SPACE, method=TWO)
+    results = run(dataclasses.replace(make_study(trials=12, space=space), below_break_even="restore"))
+    unpruned = [e for e in results.evaluations if e.choices["method.pruning"] == "none"]
+    assert any(e.choices["fc/pruning_ratio"] > 0 for e in unpruned)
+    assert all(not trial_document(results.study, e)["restored_to_dense"] for e in unpruned)
 
 
 def test_every_trial_is_evaluated_with_the_method_that_it_chose(run: Run) -> None:

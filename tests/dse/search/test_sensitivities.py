@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from optuna.samplers import RandomSampler
 from torch.nn import functional
 
 from cost_models import InputError
 from dse.evaluate import baseline, network_of, training_of
 from dse.measurement import predict
 from dse.search import proposer
-from dse.search.samplers import SAMPLERS, probes_wanted
+from dse.search.samplers import SAMPLERS, probes_wanted, probing
 from dse.search.sensitivities import PREFIX, SAMPLES, probed_sensitivities, sensitivities_of
 from studies import Choices, DesignSpace, Evaluation, LayerChoices, Measurement, Search, Study, Training
 from studies.study import Task
@@ -108,6 +109,31 @@ def test_nothing_is_probed_for_a_sampler_that_does_not_want_it(run: Run, search:
     study = make_study(trials=2, **search)
     assert not probes_wanted(study)
     assert run(study, probe=forbidden).finished == 2
+
+
+def test_an_own_sampler_gets_probes_by_asking_for_them_and_none_without(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    def own(study: Study, seed: int, forecast: Any = None, sensitivities: Any = None) -> RandomSampler:
+        told.append(sensitivities)
+        return RandomSampler(seed)
+
+    for name, make in (("asking", probing(lambda study: True)(copy_of(own))), ("not_asking", own)):
+        monkeypatch.setitem(SAMPLERS._entries, name, make)
+        told.clear()
+        study = replace(make_study(trials=2, sampler=name), name=name)
+        results = run(study, probe=synthetic.probe)
+        assert probes_wanted(study) is (name == "asking")
+        assert results.baseline is not None
+        assert bool(sensitivities_of(results.baseline)) is (name == "asking")
+        assert any(told) is (name == "asking")
+
+
+def copy_of(make: Any) -> Any:
+    """Another function that does the same, so that a mark on it stays off the first."""
+    return lambda *arguments, **named: make(*arguments, **named)
 
 
 def test_a_study_without_stored_sensitivities_goes_on(run: Run) -> None:
