@@ -16,7 +16,7 @@ run: $(VENV)/.installed  ## search the default study and write its report
 test: $(VENV)/.installed-test  ## the whole default suite
 	$(BIN)/python -m pytest -n 2 -q
 
-slow: $(VENV)/.installed-test  ## the tests that take minutes
+slow: $(VENV)/.installed-test  ## the tests that the default suite leaves out, somewhat over a minute
 	$(BIN)/python -m pytest -q -m slow
 
 setup: $(VENV)/.installed-test  ## the environment of a developer
