@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 # On Linux, plain torch wheels bring CUDA along; point pip at a CPU build, or set TORCH=, to choose another one.
 TORCH  ?= torch==2.13.0
+# Tests compare with these. Their own requirements, which the tests do without, bring torchvision, torchaudio and more.
+PEERS  := neurobench spikingjelly
 STUDY  ?= digits
 BIN    := $(VENV)/bin
 
@@ -34,4 +36,5 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps $(PEERS)
 	touch $@
