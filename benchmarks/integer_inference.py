@@ -62,7 +62,8 @@ INTRODUCTION = """\
 
 Made by `python benchmarks/integer_inference.py`; every sample of the test split, one seed, `spiking_cnn`, fine-tuned
 for {epochs} epochs from the float network of the ready study (a subset of the images in each epoch on MNIST and
-Fashion-MNIST; N-MNIST where only 1,000 and 100 recordings are at hand). Accuracies are those of short runs.
+Fashion-MNIST; of N-MNIST's 60,000 training and 10,000 test recordings only the first 1,000 and the first 100).
+Accuracies are those of short runs.
 Machine: {machine}, one thread.
 
 Differing spikes / stored levels / predictions; "measured" is the network whose accuracy a study reports, "as trained"

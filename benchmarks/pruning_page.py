@@ -40,6 +40,11 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
+def p_value(p: float) -> str:
+    """``p = 0.012``; what three digits would round to nothing is below what they can show."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
 def counts(values: Iterable[float]) -> str:
     """A count over the seeds: one number where all are equal, else the mean."""
     listed = list(values)
@@ -156,7 +161,7 @@ def intensification_table(results: Mapping[str, Mapping[str, Any]]) -> list[str]
                 p = stats.ttest_rel([second[seed] for seed in both], [first[seed] for seed in both]).pvalue
                 verdicts.append(
                     f"- {ratio}x: undecayed minus magnitude {spread(apart, 3)} over {len(apart)} models, lower in "
-                    f"{sum(one < 0 for one in apart)} of them (paired t-test, two-sided p = {p:.3f})."
+                    f"{sum(one < 0 for one in apart)} of them (paired t-test, two-sided {p_value(p)})."
                 )
     return [*lines, "", *verdicts]
 

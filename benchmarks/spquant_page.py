@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,7 +28,7 @@ from dse.trace import trace
 SHAPES = {"n_mnist": (2, 34, 34), "fashion_mnist": (1, 28, 28), "mnist": (1, 28, 28)}
 TITLES = {
     "fashion_mnist": "Fashion-MNIST (still images, test set of 10,000)",
-    "n_mnist": "N-MNIST (events, five folds over all 1,100 recordings)",
+    "n_mnist": "N-MNIST (events, five folds over 1,100 of its 70,000 recordings)",
     "mnist": "MNIST (still images, test set of 10,000)",
 }
 HARDWARE = load_hardware("edge_asic_45nm")
@@ -146,10 +146,10 @@ def shown(values: Sequence[float], signed: bool = False) -> str:
     return f"{statistics.fmean(values):{sign}.2f}{spread}"
 
 
-def write_page(lines: Sequence[Line], wanted: int, path: Path) -> None:
-    """The page, from whatever is measured by now of the ``wanted`` networks."""
+def write_page(lines: Sequence[Line], planned: Collection[str], path: Path) -> None:
+    """The page, from whatever is measured by now; ``planned`` are the keys of the networks that are to be there."""
     unique = list({line["key"]: line for line in lines}.values())
-    text = [_head(unique, wanted), _wanted(unique)]
+    text = [_head(unique, planned), _wanted(unique)]
     for dataset in TITLES:
         own = [line for line in unique if line["dataset"] == dataset]
         if own:
@@ -158,22 +158,27 @@ def write_page(lines: Sequence[Line], wanted: int, path: Path) -> None:
     path.write_text("\n".join(text))
 
 
-def _head(lines: Sequence[Line], wanted: int) -> str:
+def _head(lines: Sequence[Line], planned: Collection[str]) -> str:
+    done = sum(line["key"] in planned for line in lines)
+    further = len(lines) - done
+    dropped = f" and {further} that were dropped" if further else ""
     torch = ", ".join(sorted({line["torch"] for line in lines}))
     seconds = sum(line["seconds"] + line["start_seconds"] for line in lines)
     lengths = "\n".join(f"- {_short(name)}: {_length(PROTOCOLS[name])}" for name in TITLES)
     return f"""# SpQuant-SNN on real data
 
 Written by `python -m benchmarks.spquant_table --data-root DIR` from `spquant.jsonl` (one line a trained network); run
-it again and it trains what is still missing. {len(lines)} of {wanted} networks so far, torch {torch}, one thread each
-on a shared two-core x86-64 machine, {seconds / 60:.0f} minutes of wall time.
+it again and it trains what is still missing. {done} of {len(planned)} networks so far{dropped}, torch {torch},
+one thread each on a shared two-core x86-64 machine, {seconds / 60:.0f} minutes of wall time.
 
 Network: conv16-AP-conv32-AP-fc128-fc (`spiking_cnn`), T = 4, leak 0.5, threshold 1, hard reset, triangle surrogate, TET
 loss. Per data set, fold and seed one float network is trained (Adam 2e-3, cosine). Every row, the float one too, goes
 on from it for the same further epochs: *float* has seen as much as the others. A row that loses channels loses them at
 once, those with the least |gamma| x sum of outgoing |w|, and is trained for the first of these epochs as a smaller
 float network before it is rounded too. Each epoch draws its samples anew from all 60,000 images, or from 880 recordings
-moved ten times each by up to 2 pixels:
+moved ten times each by up to 2 pixels. Of the 70,000 recordings of N-MNIST only 1,100 were used, the first 1,000
+of the training part and the first 100 of the test part, taken together: four folds of 220 are trained on, the fifth is
+tested on.
 
 {lengths}
 

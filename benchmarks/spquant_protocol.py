@@ -1,9 +1,9 @@
-"""How the networks of docs/results/spquant.md are trained: planned backwards from some 80 minutes of one core.
+"""How the networks of docs/results/spquant.md are trained, and how long that takes: 96 minutes of one thread in all.
 
 What all rows of a data set share, the float start, is trained once; a row with fewer channels trains at the speed of
-its size. So it is about 10 minutes for each of 3 seeds of Fashion-MNIST (2 + 3 epochs of 20,000 images, 6 rows), 4 for
+its size. So it is about 8 minutes for each of 3 seeds of Fashion-MNIST (2 + 3 epochs of 20,000 images, 6 rows), 6 for
 each of 5 folds of N-MNIST (12 + 9 epochs of 880 recordings, 6 rows and 3 peers), 4 for each of 3 seeds of MNIST (2 + 3
-epochs of 8,000 images, 6 rows) and 15 for the 11 ablations over the 5 folds.
+epochs of 8,000 images, 8 rows), 22 for the 11 ablations over the 5 folds and 6 for the 4 networks that were dropped.
 """
 
 from __future__ import annotations

@@ -239,7 +239,7 @@ def main() -> None:
         with arguments.results.open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(f"{case.key}: {line['right']}/{line['samples']} in {line['seconds']} s", flush=True)
-    write_page(read(arguments.results), len(list(cases())), arguments.page)
+    write_page(read(arguments.results), {case.key for case in cases()}, arguments.page)
 
 
 def read(path: Path) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cost_models.quantities import format_count
-from dse.console import UNKNOWN, PlainTable, heading, human
+from dse.console import UNKNOWN, PlainTable, heading, human, steps_text
 
 if TYPE_CHECKING:
     from dse.network_cost import Priced
@@ -35,8 +35,8 @@ def priced_view(priced: Priced, input_shape: Sequence[int]) -> Iterator[str | Pl
     """A network's cost with what it rests on."""
     report = priced.report
     shape = "x".join(map(str, input_shape))
-    steps = f"{report.time_steps} time step" + ("s" if report.time_steps != 1 else "")
-    yield cost_table(f"{report.network} on {report.hardware}, input {shape}, {steps}", report.to_dict())
+    title = f"{report.network} on {report.hardware}, input {shape}, {steps_text(report.time_steps)}"
+    yield cost_table(title, report.to_dict())
     parts = "weights, index and membranes" if report.total.neurons else "weights and index"
     yield f"Memory in all: {human('memory_bytes', report.total.memory_bytes)} ({parts})."
     counted = ", ".join(f"{name} {format_count(value)}" for name, value in priced.counts.items() if value)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from cost_models import CostReport
 from studies.evaluation import Evaluation, State
 from studies.objectives import OBJECTIVES
 from studies.pareto import fits
@@ -58,11 +57,6 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def front_members(results: StudyResults) -> tuple[Evaluation, ...]:
     """The front's evaluations, best in the first objective first."""
     return tuple(results.front.members)
-
-
-def baseline_cost(results: StudyResults) -> CostReport | None:
-    """The cost of the dense float network; None without a baseline."""
-    return results.baseline.cost if results.baseline else None
 
 
 def accuracies(evaluation: Evaluation, metric: str = "accuracy") -> dict[str, float | int | None]:

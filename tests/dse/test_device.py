@@ -12,6 +12,7 @@ import torch
 
 import dse.baseline_cache
 import dse.evaluate
+import dse.study_parts
 from cost_models import Configuration, InputError
 from dse.cli import main
 from dse.device import CPU, repeatable, training_device
@@ -77,7 +78,7 @@ def test_a_trial_on_another_device_is_the_trial_on_the_cpu(
     results = []
     for device in (CPU, DEVICE):
         monkeypatch.setenv("DSE_CACHE", str(tmp_path / device.type))
-        for module in (dse.evaluate, dse.baseline_cache):
+        for module in (dse.evaluate, dse.study_parts, dse.baseline_cache):
             monkeypatch.setattr(module, "training_device", lambda name, device=device: device)
         before = simulated.operations
         with simulated:

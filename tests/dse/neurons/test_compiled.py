@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
@@ -68,6 +69,7 @@ def test_compiled_steps_are_the_plain_ones_for_any_number_of_neurons_without_com
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler")
 @pytest.mark.parametrize("rules", RULES, ids=["ternary", "soft, 4 bits, masked"])
 def test_machine_code_for_the_cpu_gives_the_same(rules: LIFDynamics, made_by: Any) -> None:
     made_by("inductor")
