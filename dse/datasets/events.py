@@ -115,6 +115,20 @@ def read_aedat3(content: bytes, name: str, sensor: tuple[int, int] | None = None
     return _checked(Events(word >> 17, word >> 2 & 0x7FFF, word >> 1 & 1, clock).only(word & 1 == 1), name, sensor)
 
 
+def read_dat(content: bytes, name: str, sensor: tuple[int, int] | None = None) -> Events:
+    """Events of a Prophesee ``.dat`` recording (N-CARS, Gen1).
+
+    Lines that start with ``%``, two bytes (type and size of an event), then little-endian pairs of 32-bit time and
+    data: bits 0-13 x, bits 14-27 y, bit 28 polarity. Source: Prophesee, DAT file format.
+    """
+    body = _after_header(content, name, b"%")
+    if len(body) < 2 or body[1] != 8:
+        raise DamagedRecordingError(f"{name} is not a DAT recording of 8-byte events: nothing says so after its header")
+    pairs = _records(body[2:], name, np.dtype(("<u4", 2))).astype(np.int64)
+    time, data = pairs[:, 0], pairs[:, 1]
+    return _checked(Events(data & 0x3FFF, data >> 14 & 0x3FFF, data >> 28 & 1, time), name, sensor)
+
+
 def _after_header(content: bytes, name: str, start: bytes) -> bytes:
     """What follows the lines that begin like the first byte of ``start``, with which the recording must begin."""
     if not content:

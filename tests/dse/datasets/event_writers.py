@@ -40,3 +40,8 @@ def write_aedat3(events: Sequence[Event], packet_length: int = 3, *, spare: int 
         if others:
             content += packet(0, bytes(24), number=2, size=12)
     return content
+
+
+def write_dat(events: Sequence[Event]) -> bytes:
+    header = b"% Data file containing Event2D events.\n% Version 2\n% end\n" + bytes((0, 8))
+    return header + b"".join(struct.pack("<II", time, x | y << 14 | polarity << 28) for x, y, polarity, time in events)

@@ -1,4 +1,4 @@
-"""Native event files: a real sample, and written ones for every format."""
+"""Native event files: the two real samples, and written ones for every format."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from dse.datasets.events import (
     read_aedat2,
     read_aedat3,
     read_bin,
+    read_dat,
 )
-from tests.dse.datasets.event_writers import Event, packet, write_aedat2, write_aedat3, write_bin
+from tests.dse.datasets.event_writers import Event, packet, write_aedat2, write_aedat3, write_bin, write_dat
 
 Reader = Callable[..., Events]
 FORMATS: dict[str, tuple[Reader, Callable[..., bytes]]] = {
     "bin": (read_bin, write_bin),
     "aedat2": (read_aedat2, write_aedat2),
     "aedat3": (read_aedat3, write_aedat3),
+    "dat": (read_dat, write_dat),
 }
 FEW: list[Event] = [(3, 4, 1, 10), (127, 0, 0, 20), (0, 127, 1, 1 << 22)]
 every_format = pytest.mark.parametrize("form", FORMATS)
@@ -47,6 +49,12 @@ def test_the_real_n_mnist_sample_has_the_published_counts(data_root: Path) -> No
     assert events.time[-1] == 311175
 
 
+def test_the_real_n_cars_sample_has_the_published_counts(data_root: Path) -> None:
+    events = read_dat((data_root / "event-samples" / "sample_ncars.dat").read_bytes(), "sample", (240, 304))
+    assert np.bincount(events.polarity).tolist() == [659, 1350]
+    assert (events.x.max(), events.y.max(), events.time[-1]) == (77, 41, 99952)
+
+
 @given(recorded(256, 240, 1 << 23))
 def test_bin_recordings_come_back_as_written(events: list[Event]) -> None:
     assert listed(read_bin(write_bin(events), "made")) == events
@@ -63,6 +71,11 @@ def test_aedat3_recordings_come_back_as_written(
 ) -> None:
     content = write_aedat3(events, packet_length, spare=spare, others=others)
     assert listed(read_aedat3(content, "made")) == events
+
+
+@given(recorded(1 << 14, 1 << 14, 1 << 32))
+def test_dat_recordings_come_back_as_written(events: list[Event]) -> None:
+    assert listed(read_dat(write_dat(events), "made")) == events
 
 
 @given(st.lists(st.one_of(st.none(), recorded(34, 34, 8192).map(lambda events: events[0])), min_size=1, max_size=20))
@@ -119,7 +132,7 @@ def test_an_event_beside_the_sensor_is_named(form: str) -> None:
         reader(writer(FEW), "made", (100, 128))
 
 
-@pytest.mark.parametrize("form", ["aedat2", "aedat3"])
+@pytest.mark.parametrize("form", ["aedat2", "aedat3", "dat"])
 def test_a_recording_of_another_form_is_named(form: str) -> None:
     with pytest.raises(DamagedRecordingError, match="made is not"):
         FORMATS[form][0](b"GIF89a" * 8, "made")
