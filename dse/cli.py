@@ -9,10 +9,10 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -275,7 +275,7 @@ def budget(
     With --one-standard-error, a cheaper point is taken where its accuracy is within a standard error of the best.
     """
     from dse.budget import Limits, best_point, nearest_reachable
-    from dse.budget_file import budget_document, budget_text, format_of, write_atomically
+    from dse.budget_file import budget_document, format_of
     from dse.documents import candidates, nothing_fits_document
     from dse.front_tables import chosen_sentence, nothing_fits_sentence, one_standard_error_choice
 
@@ -283,11 +283,7 @@ def budget(
     form = format_of(output, "json" if as_json and form is None and output is None else form)
     if as_json and output is None and form != "json":
         raise InputError(f"--json and --format {form} contradict each other; write the {form} file with -o FILE")
-    results = _results(study, storage)
-    if hardware is not None:
-        from studies.recosting import recosted
-
-        results = recosted(results, hardware)
+    results = _priced_on(hardware, _results(study, storage))
     points = candidates(results, limits)
     best = best_point(points, limits, results.study.objectives.minimize)
     picked = ""
@@ -299,13 +295,29 @@ def budget(
             print_json(nothing_fits_document(results.study.name, limits, nearest))
         raise InputError(nothing_fits_sentence(results, limits, nearest))
     document = budget_document(results.study, results.evaluation(best["trial"]), best)
+    _put_budget(document, form, output, as_json)
+    place = f"; written to {output}" if output is not None else ""
+    print(f"{chosen_sentence(results, points, best, limits)}{picked}{place}", file=sys.stderr)
+
+
+def _priced_on(hardware: str | None, results: StudyResults) -> StudyResults:
+    """The results under another hardware profile; as they are without one."""
+    if hardware is None:
+        return results
+    from studies.recosting import recosted
+
+    return recosted(results, hardware)
+
+
+def _put_budget(document: Mapping[str, Any], form: str, output: Path | None, as_json: bool) -> None:
+    """Write a budget to its file, and print it where there is no file or JSON is asked for."""
+    from dse.budget_file import budget_text, write_atomically
+
     text = budget_text(document, form)
     if output is not None:
         write_atomically(output, text)
     if as_json or output is None:
         print(budget_text(document, "json") if as_json else text, end="")
-    place = f"; written to {output}" if output is not None else ""
-    print(f"{chosen_sentence(results, points, best, limits)}{picked}{place}", file=sys.stderr)
 
 
 @app.command(rich_help_panel=SEARCH)
