@@ -110,8 +110,7 @@ def train(
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with seeded(seed, device), repeatable(device):
         for step, index in enumerate(_batches(len(samples), schedule, seed)):
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate * (1.0 + math.cos(math.pi * step / steps)) / 2.0
+            _set_rate(optimizer, schedule.learning_rate * (1.0 + math.cos(math.pi * step / steps)) / 2.0)
             outputs = outputs_over_time(network, samples.normalised(index).to(device))
             value = _step(outputs, samples.targets[index].to(device), loss, optimizer, method)
             if not math.isfinite(value):
@@ -129,6 +128,11 @@ def train(
     if convolves:
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     network.eval()
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def _update(method: PruningMethod, progress: Progress) -> bool:
