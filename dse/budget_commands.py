@@ -93,7 +93,8 @@ def _nothing_fits(results: StudyResults, points: Sequence[Point], limits: Limits
 
 def _put_budget(document: Mapping[str, Any], form: str, output: Path | None, as_json: bool) -> None:
     """Write a budget to its file, and print it where there is no file or JSON is asked for."""
-    from dse.budget_file import budget_text, write_atomically
+    from dse.budget_file import budget_text
+    from studies.text_file import write_atomically
 
     text = budget_text(document, form)
     if output is not None:

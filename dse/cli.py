@@ -194,8 +194,9 @@ def front(
     """The Pareto front: the trials that no other trial beats in every objective."""
     results = _results(study, storage)
     if csv is not None:
-        from dse.budget_file import csv_text, write_atomically
+        from dse.budget_file import csv_text
         from dse.documents import front_rows
+        from studies.text_file import write_atomically
 
         write_atomically(csv, csv_text(front_rows(results.front_points())))
         print(f"{len(results.front)} points written to {csv}", file=sys.stderr)
@@ -228,10 +229,11 @@ def recost(
     """
     import gc
 
-    from dse.budget_file import csv_text, write_atomically
+    from dse.budget_file import csv_text
     from dse.documents import front_rows, recost_document
     from dse.front_tables import recost_view
     from studies.recosting import recosted
+    from studies.text_file import write_atomically
 
     gc.disable()  # a large study is some hundred thousand small values, all of which live until the end
     before = _results(study, storage, layer_costs=False)
