@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -116,23 +115,6 @@ def read_budget(path: Path) -> Budget:
         raise InputError(f"{path}: not a {format_of(path, None).upper()} file: {error}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write the whole text or nothing, replacing an existing file in one step; InputError where that is impossible."""
-    if path.exists() and not path.is_file() and not path.is_dir():
-        path.write_text(text, encoding="utf-8")  # a device or a pipe cannot be replaced
-        return
-    if path.is_dir():
-        raise InputError(f"cannot write {str(path)!r}: it is a folder; name a file")
-    target = path.resolve()  # a link stays a link
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="")
-        draft.replace(target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise InputError(f"cannot write {str(path)!r}: {_why(error)}") from None
 
 
 def _why(error: Exception) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cost_models import InputError
-from dse import export_commands, network_commands, storage_commands
+from dse import budget_commands, export_commands, network_commands, storage_commands
 from dse.console import print_json, print_out
 from dse.options import DEFAULT_STORAGE, AsJson, DataRoot, OutputFile, Storage, StudyName
 from dse.stored_results import stored_results as _results
@@ -194,8 +194,9 @@ def front(
     """The Pareto front: the trials that no other trial beats in every objective."""
     results = _results(study, storage)
     if csv is not None:
-        from dse.budget_file import csv_text, write_atomically
+        from dse.budget_file import csv_text
         from dse.documents import front_rows
+        from studies.text_file import write_atomically
 
         write_atomically(csv, csv_text(front_rows(results.front_points())))
         print(f"{len(results.front)} points written to {csv}", file=sys.stderr)
@@ -228,10 +229,11 @@ def recost(
     """
     import gc
 
-    from dse.budget_file import csv_text, write_atomically
+    from dse.budget_file import csv_text
     from dse.documents import front_rows, recost_document
     from dse.front_tables import recost_view
     from studies.recosting import recosted
+    from studies.text_file import write_atomically
 
     gc.disable()  # a large study is some hundred thousand small values, all of which live until the end
     before = _results(study, storage, layer_costs=False)
@@ -245,67 +247,7 @@ def recost(
     print_out(*recost_view(after, document))
 
 
-@app.command(rich_help_panel=SEARCH)
-def budget(
-    study: StudyName,
-    max_memory: Annotated[str | None, typer.Option(metavar="Q", help="Weights, indices, membranes: 64KiB.")] = None,
-    max_energy: Annotated[str | None, typer.Option(metavar="Q", help="Energy for one input: 5uJ.")] = None,
-    max_latency: Annotated[str | None, typer.Option(metavar="Q", help="Time for one input: 3ms.")] = None,
-    min_accuracy: Annotated[str | None, typer.Option(metavar="A", help="On validation: 0.97 or 97%.")] = None,
-    one_standard_error: Annotated[
-        bool,
-        typer.Option("--one-standard-error", help="The cheapest point that cannot be told from the most accurate one."),
-    ] = False,
-    form: Annotated[
-        str | None, typer.Option("--format", metavar="toml|json|csv", help="Default: by the file's suffix, else TOML.")
-    ] = None,
-    output: OutputFile = None,
-    hardware: Annotated[
-        str | None,
-        typer.Option("--hardware", metavar="H", help="Price the trials anew on this profile, as dse recost."),
-    ] = None,
-    storage: Storage = DEFAULT_STORAGE,
-    as_json: AsJson = False,
-) -> None:
-    """The best front point inside the limits, as a per-layer compression budget.
-
-    The most accurate point wins. With --min-accuracy it is the one that needs least of the study's first minimised
-    objective that is not limited itself (memory, as a rule). Accuracy is that on the validation split, averaged over
-    the seeds that a point was trained with. Where nothing fits, the nearest reachable value of each limit is named.
-    With --one-standard-error, a cheaper point is taken where its accuracy is within a standard error of the best.
-    """
-    from dse.budget import Limits, best_point, nearest_reachable
-    from dse.budget_file import budget_document, budget_text, format_of, write_atomically
-    from dse.documents import candidates, nothing_fits_document
-    from dse.front_tables import chosen_sentence, nothing_fits_sentence, one_standard_error_choice
-
-    limits = Limits.of(max_memory=max_memory, max_energy=max_energy, max_latency=max_latency, min_accuracy=min_accuracy)
-    form = format_of(output, "json" if as_json and form is None and output is None else form)
-    if as_json and output is None and form != "json":
-        raise InputError(f"--json and --format {form} contradict each other; write the {form} file with -o FILE")
-    results = _results(study, storage)
-    if hardware is not None:
-        from studies.recosting import recosted
-
-        results = recosted(results, hardware)
-    points = candidates(results, limits)
-    best = best_point(points, limits, results.study.objectives.minimize)
-    picked = ""
-    if one_standard_error:
-        best, picked = one_standard_error_choice(results, points, limits)
-    if best is None:
-        nearest = nearest_reachable(points, limits)
-        if as_json:
-            print_json(nothing_fits_document(results.study.name, limits, nearest))
-        raise InputError(nothing_fits_sentence(results, limits, nearest))
-    document = budget_document(results.study, results.evaluation(best["trial"]), best)
-    text = budget_text(document, form)
-    if output is not None:
-        write_atomically(output, text)
-    if as_json or output is None:
-        print(budget_text(document, "json") if as_json else text, end="")
-    place = f"; written to {output}" if output is not None else ""
-    print(f"{chosen_sentence(results, points, best, limits)}{picked}{place}", file=sys.stderr)
+app.command("budget", rich_help_panel=SEARCH)(budget_commands.budget)
 
 
 @app.command(rich_help_panel=SEARCH)

@@ -98,7 +98,6 @@ def train(
     """
     parameters = _parameters(network, method)
     optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
-    generator = torch.Generator().manual_seed(seed)
     batches = _batches_per_epoch(len(samples), schedule)
     steps = schedule.epochs * batches
     device = parameters[0].device
@@ -110,13 +109,8 @@ def train(
     if convolves:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with seeded(seed, device), repeatable(device):
-        for step in range(steps):
-            if step % batches == 0:
-                order = torch.randperm(len(samples), generator=generator)[: schedule.samples_per_epoch]
-                parts = order.tensor_split(batches)
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate * (1.0 + math.cos(math.pi * step / steps)) / 2.0
-            index = parts[step % batches]
+        for step, index in enumerate(_batches(len(samples), schedule, seed)):
+            _set_rate(optimizer, schedule.learning_rate * (1.0 + math.cos(math.pi * step / steps)) / 2.0)
             outputs = outputs_over_time(network, samples.normalised(index).to(device))
             value = _step(outputs, samples.targets[index].to(device), loss, optimizer, method)
             if not math.isfinite(value):
@@ -134,6 +128,11 @@ def train(
     if convolves:
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     network.eval()
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def _update(method: PruningMethod, progress: Progress) -> bool:
@@ -172,6 +171,14 @@ def _parameters(network: nn.Module, method: PruningMethod | None) -> list[nn.Par
     if not parameters:
         raise InputError("the network has no trainable parameters; there is nothing to train")
     return parameters
+
+
+def _batches(samples: int, schedule: Schedule, seed: int) -> Iterator[Tensor]:
+    """The indices of the samples of each step, in an order that the seed draws for each epoch by itself."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(schedule.epochs):
+        order = torch.randperm(samples, generator=generator)[: schedule.samples_per_epoch]
+        yield from order.tensor_split(_batches_per_epoch(samples, schedule))
 
 
 def _batches_per_epoch(samples: int, schedule: Schedule) -> int:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -16,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from cost_models import InputError
 from reports import theme
 from reports.section import Card, Cell, Figure, Section, Table
+from studies.text_file import write_atomically
 
 _ASSETS = Path(__file__).parent
 
@@ -69,25 +67,9 @@ def write_page(html: str, path: str | Path) -> Path:
     Raises :class:`InputError` if there is no such folder or the file cannot be written there.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"cannot write the report to {path}: it is a folder; name a file in it, such as report.html")
     if not path.parent.is_dir():
         raise InputError(f"cannot write the report to {path}: there is no folder {path.parent}; create it first")
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(html)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
-    except OSError as error:
-        raise InputError(f"cannot write the report to {path}: {error.strerror or error}; name another file") from error
+    write_atomically(path, html)
     return path
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -63,31 +64,11 @@ def read_evaluations(
     trials = session.scalars(select(TrialRow).where(*chosen).order_by(TrialRow.number)).all()
     if not trials:
         return []
-
-    def rows(
-        table: type[Base], names: Sequence[str], *order: str, where: Sequence[ColumnElement[bool]] = ()
-    ) -> Iterator[tuple[int, list[Any]]]:
-        """The columns ``names`` of all rows of ``table``, for one trial after the other."""
-        columns = [getattr(table, name) for name in ("trial_id", *names)]
-        statement = select(*columns).join(TrialRow, TrialRow.id == columns[0]).where(*chosen, *where)
-        found = session.execute(statement.order_by(*(getattr(table, key) for key in ("trial_id", *order))))
-        for trial_id, group in groupby(found, key=itemgetter(0)):
-            yield trial_id, [row[1:] for row in group]
-
-    known_budgets: dict[tuple[Any, ...], LayerBudget] = {}
-
-    def budget(values: tuple[Any, ...]) -> LayerBudget:
-        if values not in known_budgets:  # a search chooses among few values: most budgets are seen again
-            known_budgets[values] = LayerBudget(*values)
-        return known_budgets[values]
-
-    def budgets(role: str) -> dict[int, tuple[LayerBudget, ...]]:
-        found = rows(BudgetRow, _BUDGET, "position", where=[BudgetRow.role == role])
-        return {key: tuple(map(budget, own)) for key, own in found}
-
+    rows = partial(_rows, session, chosen)
+    budgets = _budgets(rows)
     pieces = _Pieces(
-        asked=budgets("asked"),
-        realised=budgets("realised"),
+        asked=budgets["asked"],
+        realised=budgets["realised"],
         densities={
             key: tuple(value for (value,) in own) for key, own in rows(DensityRow, ("input_density",), "position")
         },
@@ -106,6 +87,36 @@ def read_evaluations(
         },
     )
     return [_evaluation(row, pieces) for row in trials]
+
+
+def _rows(
+    session: Session,
+    chosen: Sequence[ColumnElement[bool]],
+    table: type[Base],
+    names: Sequence[str],
+    *order: str,
+    where: Sequence[ColumnElement[bool]] = (),
+) -> Iterator[tuple[int, list[Any]]]:
+    """The columns ``names`` of all rows of ``table`` about the ``chosen`` trials, for one trial after the other."""
+    columns = [getattr(table, name) for name in ("trial_id", *names)]
+    statement = select(*columns).join(TrialRow, TrialRow.id == columns[0]).where(*chosen, *where)
+    found = session.execute(statement.order_by(*(getattr(table, key) for key in ("trial_id", *order))))
+    for trial_id, group in groupby(found, key=itemgetter(0)):
+        yield trial_id, [row[1:] for row in group]
+
+
+def _budgets(
+    rows: Callable[..., Iterator[tuple[int, list[Any]]]],
+) -> dict[str, dict[int, tuple[LayerBudget, ...]]]:
+    """By role ("asked", "realised") the budgets of each trial."""
+    budget = cache(LayerBudget)  # a search chooses among few values: most budgets are seen again
+    return {
+        role: {
+            key: tuple(budget(*values) for values in own)
+            for key, own in rows(BudgetRow, _BUDGET, "position", where=[BudgetRow.role == role])
+        }
+        for role in ("asked", "realised")
+    }
 
 
 def _evaluation(row: TrialRow, pieces: _Pieces) -> Evaluation:

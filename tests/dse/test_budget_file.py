@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cost_models import TERNARY, Configuration, InputError, LayerBudget
-from dse.budget_file import FORMATS, budget_text, csv_text, format_of, read_budget, write_atomically
+from dse.budget_file import FORMATS, budget_text, csv_text, format_of, read_budget
+from studies.text_file import write_atomically
 
 budgets = st.builds(
     LayerBudget,
@@ -126,6 +127,9 @@ def test_writing_into_a_missing_folder_is_refused_and_leaves_nothing(tmp_path: P
     with pytest.raises(InputError, match="it is a folder"):
         write_atomically(tmp_path, "x")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="not a directory"):
+        write_atomically(tmp_path / "file" / "b.toml", "x")
 
 
 def test_an_existing_file_is_replaced_through_a_link(tmp_path: Path) -> None:
