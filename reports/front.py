@@ -33,6 +33,10 @@ from studies.results import StudyResults, one_standard_error_point
 
 #: Layers named in the text over a point; a network with more ends in "and n more".
 HOVER_LAYERS = 8
+SEARCH_SEED = (
+    "Drawn is what the search saw: validation under the one seed of the trial in the search. The table of the members "
+    "gives means over all seeds; a point's text gives both."
+)
 _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     DOMINATED: ("dominated", {"color": theme.DOMINATED, "size": 7, "opacity": 0.75}),
     OVER_LIMIT: (
@@ -65,9 +69,13 @@ def hover_text(evaluation: Evaluation, row: pd.Series[Any] | dict[str, Any], nam
     """All that is to know of one trial, as plotly text: users' names in it cannot act as markup."""
     title = "dense float network" if evaluation.trial is None else f"trial {evaluation.trial}"
     lines = [f"<b>{title}</b>"]
-    lines += [f"{capital(label_of(name))}: {value_text(row[name], unit_of(name))}" for name in names]
-    if not missing(row["test_mean"]):
-        lines.append(f"Test accuracy: {accuracy_text(row, 'test')}")
+    for name in names:
+        seed = " on validation, search seed" if unit_of(name) == "share" and evaluation.trial is not None else ""
+        lines.append(f"{capital(label_of(name))}{seed}: {value_text(row[name], unit_of(name))}")
+    for split in ("validation", "test"):
+        if not missing(row[f"{split}_mean"]):
+            seeds = plural(int(row[f"{split}_seeds"]), "seed")
+            lines.append(f"{capital(split)} accuracy, {seeds}: {accuracy_text(row, split)}")
     configuration = evaluation.realised or evaluation.asked
     lines.append(f"Time steps: {configuration.time_steps}")
     for budget in configuration.budgets[:HOVER_LAYERS] if evaluation.trial is not None else ():
@@ -238,6 +246,8 @@ def _scatter(results: StudyResults, trials: pd.DataFrame, vertical: str, horizon
     drawing.update_layout(xaxis=across.settings, yaxis=up.settings)
     over = "the trials" if horizontal == "trial" else label_of(horizontal)
     note = "Point at a trial for its configuration; drag to enlarge, double click to return."
+    if "share" in (unit_of(vertical), unit_of(horizontal)):
+        note = f"{SEARCH_SEED} {note}"
     if horizontal == "trial" and base:
         note = f"The dashed line is the dense float network. {note}"
     if limit is not None:
@@ -298,5 +308,5 @@ def objective_axis(frame: pd.DataFrame, name: str, results: StudyResults) -> Axi
         return Axis({"title": {"text": "trial"}}, logarithmic=False)
     unit, label = unit_of(name), label_of(name)
     if unit == "share" and name in results.study.objectives.maximize:
-        return share_axis(frame[name], f"{label}, validation" if name == "accuracy" else label)
+        return share_axis(frame[name], f"{label}, validation, search seed")
     return quantity_axis(frame[name], unit, label)
