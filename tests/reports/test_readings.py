@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports import front, summary
+from reports import front, hover, summary
 from reports.frame import front_frame
 from studies.evaluation import Measurement
 from studies.results import StudyResults
@@ -57,7 +57,7 @@ def test_the_drawing_shows_the_reading_of_the_search_and_says_so(results: StudyR
 
 def test_the_text_over_a_point_gives_the_search_s_reading_and_the_mean_in_the_table(results: StudyResults) -> None:
     changed = one_member(results)
-    text = front.hover_text(changed.front.members[0], front_frame(changed).iloc[0], ("accuracy",))
+    text = hover.hover_text(changed.front.members[0], front_frame(changed).iloc[0], ("accuracy",))
     section = front.draw_table(changed)
     assert section is not None
     assert "Accuracy on validation, search seed: 88.0%" in text
