@@ -70,7 +70,7 @@ def share_axis(values: pd.Series[float], title: str) -> Axis:
     ticks = [step for step in [0.9, 0.7, *steps] if floor / 1.3 <= step <= high * 1.2]
     margin = 0.08 * math.log10(high / floor)
     settings = {
-        "title": {"text": f"{title} (by the logarithm of the error)"},
+        "title": {"text": f"{title} (log of the error)"},
         "type": "log",
         "range": [math.log10(high) + margin, math.log10(floor) - margin],
         "tickvals": ticks,
