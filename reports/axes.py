@@ -13,6 +13,8 @@ from reports.text import share_text, value_text
 
 #: A larger ratio of the largest to the smallest value gets a logarithmic axis.
 LOG_FROM = 5.0
+#: A plain axis of shares spans at least this much.
+LEAST_SPAN = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +64,35 @@ def share_axis(values: pd.Series[float], title: str) -> Axis:
     positive = errors[errors > 1e-9]
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (0.5, 0.5)
     if high / low < LOG_FROM:
-        return Axis({"title": {"text": title}, "tickformat": ".1%" if high - low < 0.05 else ".0%"}, logarithmic=False)
+        return _plain_share_axis(known, title)
     floor = low / 2 if len(positive) < len(errors) else low
     steps = [0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001]
     ticks = [step for step in [0.9, 0.7, *steps] if floor / 1.3 <= step <= high * 1.2]
     margin = 0.08 * math.log10(high / floor)
     settings = {
-        "title": {"text": f"{title} (by the logarithm of the error)"},
+        "title": {"text": f"{title} (log of the error)"},
         "type": "log",
         "range": [math.log10(high) + margin, math.log10(floor) - margin],
         "tickvals": ticks,
         "ticktext": [re.sub(r"\.?0*%$", "%", share_text(1.0 - tick, 2)) for tick in ticks],
     }
     return Axis(settings, logarithmic=True, of_error=True, floor=floor)
+
+
+def _plain_share_axis(known: pd.Series[float], title: str) -> Axis:
+    """At least :data:`LEAST_SPAN` wide, so that equal values have an axis too, and within 0 and 100%.
+
+    Beyond these two there is only the room for half a mark, too little for a tick.
+    """
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    margin = max(0.08 * (high - low), (LEAST_SPAN - (high - low)) / 2)
+    room = 0.04 * (high - low + margin)
+    settings = {
+        "title": {"text": title},
+        "tickformat": ".1%" if high - low < 0.05 else ".0%",
+        "range": [max(low - margin, -room), min(high + margin, 1.0 + room)],
+    }
+    return Axis(settings, logarithmic=False)
 
 
 def tick_text(value: float, unit: str) -> str:

@@ -40,13 +40,9 @@ LAYER_COLUMNS = (
     "storage_format",
     "break_even_pruning_ratio",
     "parameters",
-    "weight_memory_bytes",
-    "index_memory_bytes",
-    "membrane_memory_bytes",
-    "memory_bytes",
-    "energy_joules",
-    "latency_seconds",
 )
+_PARTS = ("weight_memory_bytes", "index_memory_bytes", "membrane_memory_bytes")
+COST_COLUMNS = ("trial", "layer", "group", "memory_bytes", *_PARTS, "energy_joules", "latency_seconds")
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -100,13 +96,21 @@ def baseline_row(results: StudyResults) -> dict[str, Any] | None:
 
 
 def front_layers_frame(results: StudyResults) -> pd.DataFrame:
-    """One row for each layer of each member of the front: its realised configuration and its cost."""
+    """One row for each layer of each member of the front: its realised configuration and break-even ratio."""
     return _frame([row for member in front_members(results) for row in _layer_rows(member)], LAYER_COLUMNS)
+
+
+def front_costs_frame(results: StudyResults) -> pd.DataFrame:
+    """One row for each priced layer of each member of the front, so that a member's rows sum to its total cost.
+
+    ``group`` is the name of a layer that the search configures; the others, such as norms, follow and go by their kind.
+    """
+    return _frame([row for member in front_members(results) for row in _cost_rows(member)], COST_COLUMNS)
 
 
 def _frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
-    texts = ("role", "layer", "storage_format")
+    texts = ("role", "layer", "group", "storage_format")
     return frame.assign(**{name: pd.to_numeric(frame[name]) for name in frame.columns if name not in texts})
 
 
@@ -134,7 +138,6 @@ def _layer_rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     costs = {cost.name: cost.to_dict() for cost in evaluation.cost.layers} if evaluation.cost else {}
     for position, budget in enumerate(configuration.budgets):
         cost = costs.get(budget.layer, {})
-        parts = [cost.get(f"{part}_memory_bytes") for part in ("weight", "index", "membrane")]
         yield {
             **{name: cost.get(name) for name in LAYER_COLUMNS},
             "trial": evaluation.trial,
@@ -143,5 +146,18 @@ def _layer_rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
             "pruning_ratio": budget.pruning_ratio,
             "weight_bits": budget.weight_bits,
             "membrane_bits": budget.membrane_bits,
-            "memory_bytes": sum(part or 0.0 for part in parts) if cost else None,
+        }
+
+
+def _cost_rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    configured = {budget.layer for budget in (evaluation.realised or evaluation.asked).budgets}
+    layers = evaluation.cost.layers if evaluation.cost else ()
+    for layer in sorted(layers, key=lambda layer: layer.name not in configured):
+        cost = layer.to_dict()
+        yield {
+            **{name: cost.get(name) for name in COST_COLUMNS},
+            "trial": evaluation.trial,
+            "layer": layer.name,
+            "group": layer.name if layer.name in configured else f"{layer.kind} layers",
+            "memory_bytes": sum(cost[part] for part in _PARTS),
         }

@@ -11,28 +11,27 @@ import plotly.graph_objects as go
 from reports import theme
 from reports.axes import Axis, quantity_axis, share_axis
 from reports.frame import DOMINATED, FRONT, OVER_LIMIT, baseline_row, front_frame, front_members, records, trials_frame
+from reports.hover import accuracy_text, hover_text
 from reports.section import Cell, Column, Figure, Section, Table
 from reports.text import (
-    MISSING,
-    bits_text,
     capital,
     count_text,
-    figure_text,
     label_of,
     listing,
     missing,
     plural,
     saving_text,
     share_text,
-    shorten,
     unit_of,
     value_text,
 )
-from studies.evaluation import Evaluation
 from studies.results import StudyResults, one_standard_error_point
 
-#: Layers named in the text over a point; a network with more ends in "and n more".
-HOVER_LAYERS = 8
+#: The reading that is drawn of a share.
+SEARCH_SEED = (
+    "Drawn is what the search saw: validation under the one seed of the trial in the search. The table of the members "
+    "gives means over all seeds; a point's text gives both."
+)
 _LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     DOMINATED: ("dominated", {"color": theme.DOMINATED, "size": 7, "opacity": 0.75}),
     OVER_LIMIT: (
@@ -59,35 +58,6 @@ def staircase(points: pd.DataFrame, vertical: str, horizontal: str, *, upwards: 
     height = ordered[vertical] * sign
     best_before = height.cummax().shift(fill_value=float("-inf"))
     return ordered[height > best_before].sort_values(horizontal, kind="stable")
-
-
-def hover_text(evaluation: Evaluation, row: pd.Series[Any] | dict[str, Any], names: tuple[str, ...]) -> str:
-    """All that is to know of one trial, as plotly text: users' names in it cannot act as markup."""
-    title = "dense float network" if evaluation.trial is None else f"trial {evaluation.trial}"
-    lines = [f"<b>{title}</b>"]
-    lines += [f"{capital(label_of(name))}: {value_text(row[name], unit_of(name))}" for name in names]
-    if not missing(row["test_mean"]):
-        lines.append(f"Test accuracy: {accuracy_text(row, 'test')}")
-    configuration = evaluation.realised or evaluation.asked
-    lines.append(f"Time steps: {configuration.time_steps}")
-    for budget in configuration.budgets[:HOVER_LAYERS] if evaluation.trial is not None else ():
-        membrane = "" if budget.membrane_bits is None else f" · membrane {bits_text(budget.membrane_bits)} bit"
-        lines.append(
-            f"{figure_text(shorten(budget.layer))}: {share_text(budget.pruning_ratio, 0)} pruned"
-            f" · weights {bits_text(budget.weight_bits)} bit{membrane}"
-        )
-    more = len(configuration.budgets) - HOVER_LAYERS
-    if more > 0 and evaluation.trial is not None:
-        lines.append(f"and {plural(more, 'more layer')}")
-    return "<br>".join(lines)
-
-
-def accuracy_text(row: pd.Series[Any] | dict[str, Any], split: str) -> str:
-    """Mean and standard deviation over the seeds: ``97.8% ± 0.3``."""
-    mean, deviation = row[f"{split}_mean"], row[f"{split}_std"]
-    if missing(mean):
-        return MISSING
-    return share_text(mean) + ("" if missing(deviation) else f" ± {100 * deviation:.1f}")
 
 
 def draw(results: StudyResults) -> Section:
@@ -238,6 +208,8 @@ def _scatter(results: StudyResults, trials: pd.DataFrame, vertical: str, horizon
     drawing.update_layout(xaxis=across.settings, yaxis=up.settings)
     over = "the trials" if horizontal == "trial" else label_of(horizontal)
     note = "Point at a trial for its configuration; drag to enlarge, double click to return."
+    if "share" in (unit_of(vertical), unit_of(horizontal)):
+        note = f"{SEARCH_SEED} {note}"
     if horizontal == "trial" and base:
         note = f"The dashed line is the dense float network. {note}"
     if limit is not None:
@@ -298,5 +270,5 @@ def objective_axis(frame: pd.DataFrame, name: str, results: StudyResults) -> Axi
         return Axis({"title": {"text": "trial"}}, logarithmic=False)
     unit, label = unit_of(name), label_of(name)
     if unit == "share" and name in results.study.objectives.maximize:
-        return share_axis(frame[name], f"{label}, validation" if name == "accuracy" else label)
+        return share_axis(frame[name], f"{label}, validation, search seed")
     return quantity_axis(frame[name], unit, label)

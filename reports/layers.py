@@ -10,9 +10,19 @@ import pandas as pd
 
 from reports import theme
 from reports.axes import quantity_axis
-from reports.frame import front_layers_frame, front_members
+from reports.frame import front_costs_frame, front_layers_frame, front_members
 from reports.section import Figure, Section
-from reports.text import bits_text, capital, figure_text, label_of, missing, share_text, short_names, value_text
+from reports.text import (
+    bits_text,
+    capital,
+    figure_text,
+    label_of,
+    listing,
+    missing,
+    share_text,
+    short_names,
+    value_text,
+)
 from studies.results import StudyResults
 
 #: Cells of a heat map bear their value up to this many columns.
@@ -35,20 +45,20 @@ def heat_frame(layers: pd.DataFrame, column: str) -> pd.DataFrame:
     return wide.reindex(index=list(dict.fromkeys(layers["layer"])), columns=list(dict.fromkeys(layers["trial"])))
 
 
-def stack_frame(layers: pd.DataFrame, column: str) -> pd.DataFrame:
-    """One row a member of the front, one column a layer; beyond the palette the smallest are summed as "other layers".
+def stack_frame(costs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row a member of the front, one column a group; beyond the palette the smallest are summed as "other layers".
 
-    Layers keep the network's order. The sum of a row is the cost of all its layers.
+    ``costs`` are as in :func:`front_costs_frame`, and so is the order. The sum of a row is the cost of the network.
     """
-    wide = layers.pivot_table(sort=False, index="trial", columns="layer", values=column)
-    wide = wide.reindex(index=list(dict.fromkeys(layers["trial"])), columns=list(dict.fromkeys(layers["layer"])))
+    wide = costs.pivot_table(sort=False, index="trial", columns="group", values=column, aggfunc="sum")
+    wide = wide.reindex(index=list(dict.fromkeys(costs["trial"])), columns=list(dict.fromkeys(costs["group"])))
     wide = wide.fillna(0.0)
     if len(wide.columns) <= len(theme.PARTS):
         return wide
     largest = set(wide.mean().nlargest(len(theme.PARTS) - 1).index)
-    kept = [layer for layer in wide.columns if layer in largest]
-    others = wide.drop(columns=kept)
-    return wide[kept].assign(**{f"{len(others.columns)} other layers": others.sum(axis=1)})
+    kept = [group for group in wide.columns if group in largest]
+    others = costs.loc[~costs["group"].isin(kept), "layer"].nunique()
+    return wide[kept].assign(**{f"{others} other layers": wide.drop(columns=kept).sum(axis=1)})
 
 
 def draw(results: StudyResults) -> Section | None:
@@ -66,15 +76,17 @@ def draw(results: StudyResults) -> Section | None:
 
 def draw_costs(results: StudyResults) -> Section | None:
     """The stacked bars; None while the front is empty or its layers have no costs."""
-    layers = front_layers_frame(results)
-    if layers.empty or layers["memory_bytes"].isna().all():
+    costs = front_costs_frame(results)
+    if costs.empty:
         return None
-    figures = [_stack(layers, "memory_bytes", "bytes"), _stack(layers, "energy_joules", "joules")]
+    figures = [_stack(costs, "memory_bytes", "bytes"), _stack(costs, "energy_joules", "joules")]
     if "latency_seconds" in results.study.objectives.names:
-        figures.append(_stack(layers, "latency_seconds", "seconds"))
-    figures.append(_components(layers))
+        figures.append(_stack(costs, "latency_seconds", "seconds"))
+    figures.append(_components(costs))
     lead = "The cost of each member of the front, the best first, split into its layers, "
     lead += "and its memory split into what it holds. All costs are for one input over all time steps."
+    if len(others := costs.loc[costs["group"] != costs["layer"], "group"].unique()):
+        lead += f" {capital(listing([str(name) for name in others]))} are not searched, yet they count."
     return Section("Where the costs lie", lead, figures=tuple(figures))
 
 
@@ -154,9 +166,9 @@ def _member_axis(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def _stack(layers: pd.DataFrame, column: str, unit: str) -> Figure:
-    wide = stack_frame(layers, column)
-    other = len(layers["layer"].unique()) > len(theme.PARTS)
+def _stack(costs: pd.DataFrame, column: str, unit: str) -> Figure:
+    wide = stack_frame(costs, column)
+    other = costs["group"].nunique() > len(theme.PARTS)
     colours = list(theme.PARTS[: len(wide.columns)])
     if other:
         colours[-1] = theme.REST
@@ -169,8 +181,8 @@ def _stack(layers: pd.DataFrame, column: str, unit: str) -> Figure:
     return _bars(list(wide.index), parts, unit, f"{capital(label_of(column))} by layer")
 
 
-def _components(layers: pd.DataFrame) -> Figure:
-    sums = layers.groupby("trial", sort=False)[list(_COMPONENTS)].sum()
+def _components(costs: pd.DataFrame) -> Figure:
+    sums = costs.groupby("trial", sort=False)[list(_COMPONENTS)].sum()
     parts = [
         (name, list(sums[column]), colour)
         for column, (name, colour) in _COMPONENTS.items()

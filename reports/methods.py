@@ -9,7 +9,8 @@ import pandas as pd
 
 from reports import theme
 from reports.frame import accuracies, baseline_row, records, trials_frame
-from reports.front import add_points, add_staircase, hover_text, objective_axis, pairs
+from reports.front import add_points, add_staircase, objective_axis, pairs
+from reports.hover import hover_text
 from reports.section import Cell, Column, Figure, Section, Table
 from reports.text import MISSING, capital, label_of, listing, share_text
 from studies.evaluation import HARD_PRUNED, Evaluation, State

@@ -127,6 +127,20 @@ def headline_accuracy(row: dict[str, Any]) -> tuple[str, str]:
     return text, f"{split} accuracy" + (f", {seeds} seeds" if seeds > 1 else "")
 
 
+def chosen_by(row: dict[str, Any], base: dict[str, Any] | None, results: StudyResults) -> str:
+    """What a member was chosen by where that is a share: its reading on the validation split, and the dense network's.
+
+    The number named first may come from the test split, where the two may stand the other way round.
+    """
+    first = results.study.objectives.names[0]
+    if unit_of(first) != "share" or missing(row[first]):
+        return ""
+    name = "" if first == "accuracy" else f" {label_of(first)}"
+    text = f"chosen on validation:{name} {share_text(row[first])}"
+    dense = base is not None and not missing(base[first])
+    return f"{text} against {share_text(base[first])} of the dense network" if base and dense else text
+
+
 def _answer(results: StudyResults, best: list[Best], base: dict[str, Any] | None) -> str:
     if not best:
         if results.counts["complete"]:
@@ -139,8 +153,10 @@ def _answer(results: StudyResults, best: list[Best], base: dict[str, Any] | None
     accuracy, kind = headline_accuracy(chosen.row)
     sentence = f"Trial {int(chosen.row['trial'])} reaches {accuracy} {kind.partition(',')[0]}"
     sentence += f" with {listing(costs)}" if costs else ""
+    chosen_on = chosen_by(chosen.row, base, results)
+    after = f" The trial was {chosen_on}." if chosen_on else ""
     if base is None:
-        return f"{sentence}."
+        return f"{sentence}.{after}"
     ratios = [
         f"{ratio_text(base[name] / chosen.row[name])} less {label_of(name)}"
         for name in names
@@ -148,8 +164,8 @@ def _answer(results: StudyResults, best: list[Best], base: dict[str, Any] | None
     ]
     dense, _ = headline_accuracy(base)
     if not ratios:
-        return f"{sentence}; the dense float network reaches {dense}."
-    return f"{sentence}: {listing(ratios)} than the dense float network, which reaches {dense}."
+        return f"{sentence}; the dense float network reaches {dense}.{after}"
+    return f"{sentence}: {listing(ratios)} than the dense float network, which reaches {dense}.{after}"
 
 
 def _unbroken(text: str) -> str:
@@ -168,7 +184,8 @@ def _card(title: str, row: dict[str, Any], base: dict[str, Any] | None, results:
     lines.append(("Time steps", f"{int(row['time_steps'])}", Cell("")))
     value, caption = headline_accuracy(row)
     if not dense:
-        caption += f" · trial {int(row['trial'])}"
+        chosen = chosen_by(row, base, results)
+        caption += f" · trial {int(row['trial'])}" + (f", {chosen}" if chosen else "")
     return Card(capital(title), value, caption, tuple(lines), quiet=dense)
 
 

@@ -199,3 +199,30 @@ def snapshots(evaluations: list[Evaluation], asked: Study, base: Evaluation | No
 def with_front_of(one: StudyResults, count: int) -> StudyResults:
     """The same results with only the first ``count`` members of the front among the trials."""
     return replace(one, evaluations=tuple(one.front.members[:count]), fronts=())
+
+
+def with_norms(one: StudyResults) -> StudyResults:
+    """The same results with two norms in every network: layers that cost memory, energy and time, but have no budget.
+
+    A norm costs 100 bytes, 2 nJ and 3 us; the totals are given, not summed up.
+    """
+    norms = [
+        LayerCost(name, "norm", weight_memory_bytes=100.0, energy_joules=2e-9, latency_seconds=3e-6)
+        for name in ("bn1", "bn2")
+    ]
+
+    def normed(trial: Evaluation) -> Evaluation:
+        if trial.cost is None:
+            return trial
+        first, *rest = trial.cost.layers
+        total = replace(
+            trial.cost.total,
+            weight_memory_bytes=trial.cost.total.weight_memory_bytes + 200.0,
+            memory_bytes=trial.cost.total.memory_bytes + 200.0,
+            energy_joules=trial.cost.total.energy_joules + 4e-9,
+            latency_seconds=trial.cost.total.latency_seconds + 6e-6,
+        )
+        return replace(trial, cost=replace(trial.cost, layers=(first, norms[0], *rest, norms[1]), total=total))
+
+    base = normed(one.baseline) if one.baseline else None
+    return replace(one, baseline=base, evaluations=tuple(map(normed, one.evaluations)))

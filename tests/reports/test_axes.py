@@ -69,6 +69,23 @@ def test_accuracies_close_together_have_a_plain_axis() -> None:
     assert not share_axis(pd.Series([0.93, 0.95]), "accuracy").logarithmic
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])
+def test_equal_accuracies_have_a_narrow_axis_without_a_tick_outside_0_and_100_percent(share: float) -> None:
+    low, high = share_axis(pd.Series([share] * 3), "accuracy").settings["range"]
+    assert low < share < high
+    assert high - low <= 0.03
+    assert low > -0.002
+    assert high < 1.002
+
+
+@given(st.lists(st.floats(0.5, 1.0), min_size=1, max_size=20))
+def test_a_plain_axis_of_accuracies_shows_every_value(values: list[float]) -> None:
+    axis = share_axis(pd.Series(values), "accuracy")
+    if not axis.of_error:
+        low, high = axis.settings["range"]
+        assert all(low < value < high for value in values)
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"), [(65536, "bytes", "64 KiB"), (4.2e-6, "joules", "4.2 µJ"), (0.01, "seconds", "10 ms")]
 )

@@ -37,11 +37,17 @@ def test_a_trial_over_a_limit_is_neither_on_the_front_nor_merely_dominated() -> 
     assert ((trials["memory_bytes"] > limit) == (trials["role"] == frame.OVER_LIMIT)).all()
 
 
-def test_layers_of_a_member_sum_to_its_total_cost(results: StudyResults) -> None:
-    sums = frame.front_layers_frame(results).groupby("trial", sort=False)[["memory_bytes", "energy_joules"]].sum()
-    front = frame.front_frame(results).set_index("trial")
-    assert sums["memory_bytes"].tolist() == pytest.approx(front["memory_bytes"].tolist())
-    assert sums["energy_joules"].tolist() == pytest.approx(front["energy_joules"].tolist())
+@pytest.mark.parametrize("cost", ["memory_bytes", "weight_memory_bytes", "energy_joules", "latency_seconds"])
+def test_the_layers_of_a_member_sum_to_its_stored_total(results: StudyResults, cost: str) -> None:
+    normed = synthetic.with_norms(results)
+    sums = frame.front_costs_frame(normed).groupby("trial", sort=False)[cost].sum()
+    stored = {member.trial: getattr(member.cost.total, cost) for member in normed.front if member.cost}
+    assert sums.to_dict() == pytest.approx(stored)
+
+
+def test_layers_without_a_budget_stand_last_under_their_kind(results: StudyResults) -> None:
+    costs = frame.front_costs_frame(synthetic.with_norms(results))
+    assert list(dict.fromkeys(costs["group"])) == [*synthetic.LAYERS, "norm layers"]
 
 
 def test_a_layer_without_neurons_has_no_membrane_bits(results: StudyResults) -> None:
@@ -59,6 +65,7 @@ def test_frames_of_an_empty_study_have_columns_and_no_rows() -> None:
     empty = synthetic.results(trials=0, baseline=False)
     assert frame.trials_frame(empty).empty
     assert frame.front_layers_frame(empty).empty
+    assert frame.front_costs_frame(empty).empty
     assert "memory_bytes" in frame.front_frame(empty).columns
     assert frame.baseline_row(empty) is None
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import break_even, front, layers, progress, recall, settings, summary, trials
-from reports.frame import front_frame, front_layers_frame
+from reports import break_even, front, hover, layers, progress, recall, settings, summary, trials
+from reports.frame import front_costs_frame, front_frame, front_layers_frame
 from studies.design_space import Choices
 from studies.evaluation import Evaluation, Measurement, State
 from studies.pareto import non_dominated
@@ -123,7 +123,7 @@ def test_a_network_without_neurons_has_no_map_of_membrane_bits() -> None:
 
 def test_summing_small_layers_loses_no_cost() -> None:
     results = synthetic.results(trials=20, layers=40)
-    frame = front_layers_frame(results)
+    frame = front_costs_frame(results)
     stacked = layers.stack_frame(frame, "energy_joules")
     assert len(stacked.columns) == 8
     assert stacked.columns[-1] == "33 other layers"
@@ -279,5 +279,5 @@ def test_choices_of_a_single_layer_are_listed(results: StudyResults) -> None:
 def test_the_hover_of_a_deep_network_says_how_many_layers_it_leaves_out() -> None:
     results = synthetic.results(trials=3, layers=40)
     member: Evaluation = results.front.members[0]
-    text = front.hover_text(member, front_frame(results).iloc[0], ("accuracy",))
+    text = hover.hover_text(member, front_frame(results).iloc[0], ("accuracy",))
     assert "and 32 more layers" in text
