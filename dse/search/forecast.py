@@ -29,6 +29,8 @@ ASSUMED_ERROR = 0.2
 FEWEST_TRIALS = 3
 _RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _EDGE = 1e-3
+#: The excess over a limit of a configuration that is to be skipped: its costs are infinite.
+_SKIPPED = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ class CostForecast:
         if len(self._seen) < FEWEST_TRIALS:
             return ASSUMED_ERROR
         measured = np.array([OBJECTIVES[name].read(one) for one in self._seen])
-        return float(np.sqrt(np.mean((_total(self._foretold, name) / measured - 1.0) ** 2)))
+        counted = measured > 0.0  # a network that is silent has no synaptic operations to err by a share of
+        if np.count_nonzero(counted) < FEWEST_TRIALS:
+            return ASSUMED_ERROR
+        relative = _total(self._foretold, name)[counted] / measured[counted] - 1.0
+        return float(np.sqrt(np.mean(relative**2)))
 
     @cached_property
     def _foretold(self) -> tuple[CostArrays, Floats]:
@@ -69,7 +75,7 @@ class CostForecast:
         """Cost / limit - 1 for each limit (n, limits).
 
         A limit on a predicted cost is kept under the uncompressed network's activity, which the search asks for, and
-        one standard error away under the predicted one, as long as anything keeps it then.
+        one standard error away under the predicted one, as long as anything keeps it then. What the gate skips exceeds.
         """
         return self._excess(self.rows(columns))
 
@@ -108,7 +114,10 @@ class CostForecast:
         parts = [(asked[name] if name in asked else self._exact(name, rows)) / limits[name] - 1.0 for name in limits]
         for name in self._margins:
             parts.append(self._cost(name, rows) * (1.0 + self.error(name)) / limits[name] - 1.0)
-        return np.stack(parts, axis=1)
+        if self.gate.skips_losing:
+            parts.append(np.where(self.gate.loses(rows), _SKIPPED, -_SKIPPED))
+        excess = np.stack(parts, axis=1)
+        return np.where(np.isfinite(excess), excess, _SKIPPED)
 
     def _exact(self, name: str, rows: Indices) -> Floats:
         """A limited cost that does not depend on activity; looked up, and priced where rounding could decide."""

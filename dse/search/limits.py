@@ -85,10 +85,14 @@ class CostGate:
         """Whether each index row keeps every limit."""
         fits = np.ones(len(rows), dtype=bool)
         if self.skips_losing and not self.limits:
-            fits &= np.isfinite(self.totals(rows, (MEMORY,))[MEMORY])
+            fits &= ~self.loses(rows)
         for name, cost in self.costs(rows).items() if self.limits else ():
             fits &= cost <= self.limits[name]
         return fits
+
+    def loses(self, rows: Indices) -> NDArray[np.bool_]:
+        """Whether each index row is skipped for a layer that is pruned and yet slower or larger than dense."""
+        return np.isinf(self.totals(rows, (MEMORY,))[MEMORY])
 
     @cached_property
     def corner(self) -> Indices | None:

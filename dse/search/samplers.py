@@ -108,16 +108,19 @@ def _known_cost(
     if forecast is None:
         _check_costs_known(study)
         return KnownCostSampler({}, {}, seed=seed)
+    gate = forecast.gate
+    bounded = bool(gate.limits) or gate.skips_losing
     names = study.objectives.names
     costs = {index: name for index, name in enumerate(names) if OBJECTIVES[name].is_cost}
     return KnownCostSampler(
-        forecast.gate.space.distributions(),
+        gate.space.distributions(),
         {index: forecast.function(name) for index, name in costs.items()},
-        forecast.excess if forecast.gate.limits else None,
+        forecast.excess if bounded else None,
         seed,
-        chance=_chance(study, forecast.gate.workload),
+        chance=_chance(study, gate.workload),
         cost_error={index: forecast.error(name) for index, name in costs.items() if name in forecast.uncertain},
         measured=sensitivities if _takes_sensitivities(study) else None,
+        fitting=gate.space.choices(gate.corner) if bounded and gate.corner is not None else None,
     )
 
 

@@ -87,7 +87,7 @@ class Axes:
             table[index, : len(axis.levels)] = axis.generosity
             table[index, len(axis.levels) :] = np.inf
         odd = np.random.default_rng(0).integers(1, 2**62, len(self), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-        return [np.array(axis.levels) for axis in self.axes], table, odd
+        return [_column(axis.levels) for axis in self.axes], table, odd
 
     def columns(self, rows: Rows) -> Columns:
         """The values of each parameter, an array (n,) by name: what known costs are called with."""
@@ -187,12 +187,25 @@ def _axis(name: str, distribution: BaseDistribution, layer: str | None, role: st
     return Axis(name, levels, tuple(generosity.tolist()), "monotone", layer, role)
 
 
+def _column(levels: Sequence[Any]) -> NDArray[Any]:
+    """Levels as an array (n,) of themselves: numpy would turn mixed ones into text and tuples into a table."""
+    numbers = all(isinstance(level, int | float) and not isinstance(level, bool) for level in levels)
+    if numbers or len({type(level) for level in levels} & {str, bool}) == len({type(level) for level in levels}) == 1:
+        return np.array(levels)
+    column = np.empty(len(levels), dtype=object)
+    for place, level in enumerate(levels):
+        column[place] = level
+    return column
+
+
 def levels_of(distribution: BaseDistribution) -> tuple[Any, ...]:
     """The values of one distribution; at most :data:`MOST_LEVELS` evenly spread ones of a range of numbers."""
     if isinstance(distribution, CategoricalDistribution):
         return tuple(distribution.choices)
     assert isinstance(distribution, IntDistribution | FloatDistribution)
     low, high = distribution.low, distribution.high
+    if distribution.single():
+        return (distribution.to_external_repr(low),)
     if distribution.step is not None and not distribution.log:
         count = math.floor((high - low) / distribution.step + 1e-9) + 1
         places = np.unique(np.linspace(0, count - 1, min(count, MOST_LEVELS)).round()).tolist()

@@ -73,7 +73,7 @@ def history_of(
     table = _rows(rows, len(axes))
     return History(
         table,
-        np.array(values, dtype=float).reshape(len(rows), len(signs)),
+        _upright(np.array(values, dtype=float).reshape(len(rows), len(signs)), list(signs.values())),
         np.array(stopped, dtype=bool),
         _costs(problem, table, np.array(measured, dtype=float).reshape(len(rows), len(problem.known)), nearly_known),
         np.array(inside, dtype=bool) & problem.fits(table) if len(rows) else np.zeros(0, dtype=bool),
@@ -91,12 +91,13 @@ def _reading(trial: FrozenTrial, signs: Mapping[int, float]) -> list[float] | No
         found = [sign * last for sign in signs.values()]
     else:
         return None
-    # A share that is to be small, an error say, is learned as the share that is right.
-    found = [
-        value + 1.0 if sign < 0 and -1.0 <= value <= 0.0 else value
-        for value, sign in zip(found, signs.values(), strict=True)
-    ]
     return found if np.isfinite(found).all() else None
+
+
+def _upright(values: Floats, signs: Sequence[float]) -> Floats:
+    """A share that is to be small, an error say, as the share that is right: all of a column or none."""
+    shares = ((values >= -1.0) & (values <= 0.0)).all(axis=0) & (np.array(signs) < 0.0)
+    return np.where(shares, values + 1.0, values)
 
 
 def _costs(problem: Problem, rows: Rows, measured: Floats, nearly_known: Collection[int]) -> Floats:

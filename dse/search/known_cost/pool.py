@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dse.search.known_cost.axes import Floats, Rows
-from dse.search.known_cost.problem import Problem
+from dse.search.known_cost.problem import LISTED, Problem
 
 #: The expected gain of each row (n,).
 Score = Callable[[Rows], Floats]
 
-#: Spaces of at most this size are scored in full.
-LISTED = 4096
 _RANDOM, _CHILDREN, _GRANDCHILDREN, _GENERATIONS = 300, 900, 450, 3
 _PARENTS, _CLIMBERS, _CLIMBS, _EXCHANGES = 30, 2, 6, 150
 _RATES = (1.0, 2.0, 5.0)
@@ -32,12 +30,14 @@ class Pool:
     generator: np.random.Generator
 
     def best(self, front: Rows, score: Score) -> Rows | None:
-        """The best row found; None if every configuration of a small space is taken."""
+        """The best row found; None if none is left: all of a small space, or all that random ones are repaired to."""
         if self.problem.axes.size <= LISTED:
             rows = self._new(self.problem.axes.all_rows())
             return self._first(rows, score(rows)) if len(rows) else None
         rows = self.problem.axes.random(_RANDOM, self.generator)
         rows = self._new(np.concatenate([rows, self._children(front, _CHILDREN)]) if len(front) else rows)
+        if not len(rows):
+            return None
         values = score(rows)
         for _ in range(_GENERATIONS):
             parents = rows[np.argsort(-values, kind="stable")[:_PARENTS]]

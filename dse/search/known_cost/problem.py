@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ CostFunction = Callable[[Columns], Floats]
 #: Limits of many configurations: to an array (n,) or (n, limits), at most zero where a limit is kept.
 LimitFunction = Callable[[Columns], Floats]
 
+#: Spaces of at most this size are looked at in full.
+LISTED = 4096
 _SAMPLES = 256
 _BISECTIONS = 9
 
@@ -33,6 +36,7 @@ class Problem:
     signs: Mapping[int, float]
     limits: LimitFunction | None = None
     reference: Mapping[int, float] | None = None
+    fitting: Mapping[str, Any] | None = None
 
     @classmethod
     def of(
@@ -42,8 +46,12 @@ class Problem:
         signs: Mapping[int, float],
         limits: LimitFunction | None = None,
         reference: Mapping[int, float] | None = None,
+        fitting: Mapping[str, Any] | None = None,
     ) -> Problem:
-        """The problem of an Optuna search space; raises ValueError where no configuration that fits is found."""
+        """The problem of an Optuna search space; ``fitting`` is a configuration that keeps the limits, if one is known.
+
+        Raises ValueError where no configuration that fits is found.
+        """
 
         def prices(columns: Columns) -> Floats:
             parts = [signs[index] * np.asarray(cost(columns), dtype=float) for index, cost in known.items()]
@@ -53,7 +61,7 @@ class Problem:
             total: Floats = np.sum(scaled, axis=0) if scaled else np.zeros(len(next(iter(columns.values()))))
             return total
 
-        return cls(axes_of(space, prices), known, signs, limits, reference)
+        return cls(axes_of(space, prices), known, signs, limits, reference, fitting)
 
     def raw_costs(self, rows: Rows) -> Floats:
         """Each known cost in its own unit, to be minimised (n, costs)."""
@@ -90,7 +98,10 @@ class Problem:
 
     @cached_property
     def corner(self) -> Rows:
-        """A row that keeps the limits: the cheapest level of each axis, improved axis by axis if need be."""
+        """A row that keeps the limits: the cheapest level of each axis, improved axis by axis if need be.
+
+        Where that ends at a row that does not fit, the given one is taken, or the best of a space that can be listed.
+        """
         row = np.zeros(len(self.axes), dtype=np.intp)
         excess = self.excess(row[None, :])[0]
         improved = True
@@ -99,6 +110,13 @@ class Problem:
             found = self.excess(options)
             improved = bool(found.min() < excess)
             row, excess = options[int(np.argmin(found))], found.min()
+        if excess > 0 and self.fitting is not None:
+            row = self.axes.row(self.fitting)
+            excess = self.excess(row[None, :])[0]
+        if excess > 0 and self.axes.size <= LISTED:
+            every = self.axes.all_rows()
+            found = self.excess(every)
+            row, excess = every[int(np.argmin(found))], found.min()
         if excess > 0:
             raise ValueError("no configuration of the search space that keeps the constraints was found")
         return row

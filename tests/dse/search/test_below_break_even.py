@@ -106,3 +106,12 @@ def test_the_study_file_names_what_becomes_of_the_band() -> None:
     assert study_from_dict(table).below_break_even == "restore"
     with pytest.raises(InputError, match=r"hardware.below_break_even: .*did you mean 'restore'"):
         study_from_dict({"name": "mine", "hardware": {"below_break_even": "restored"}})
+
+
+@pytest.mark.parametrize("limits", [{}, {"energy_joules": 1e-2}])
+def test_known_costs_propose_nothing_that_is_to_be_skipped(run: Run, limits: dict[str, float]) -> None:
+    space = DesignSpace(Choices((0.0, BAND)), Choices((2, 4, 8)), Choices((2, 4, 8)), Choices((1, 2, 4)))
+    result = run(replace(study("skip", sampler="known_cost", constraints=limits), space=space))
+    assert result.counts["complete"] == 8
+    assert result.counts["skipped"] == 0
+    assert not losers(trained(result.evaluations))

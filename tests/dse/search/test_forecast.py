@@ -114,3 +114,18 @@ def test_a_limit_on_a_predicted_cost_is_kept_with_a_margin_of_one_error() -> Non
     predicted = forecast.function("energy_joules")(columns(here, rows))
     assert (predicted[fits] * (1.0 + forecast.error("energy_joules")) <= 2e-9 * (1 + 1e-12)).all()
     assert fits.any()
+
+
+def test_networks_without_a_spike_leave_the_error_of_synaptic_operations_finite() -> None:
+    here = gate()
+    silent = [
+        dataclasses.replace(
+            one, cost=estimate(WORKLOAD.with_densities({"conv2": 0.0, "fc": 0.0}), one.asked, here.hardware)
+        )
+        for one in finished(here, 6)
+    ]
+    assert silent[0].cost is not None
+    assert silent[0].cost.total.synops == 0.0
+    assert CostForecast(here, silent).error("synops") == ASSUMED_ERROR
+    some = CostForecast(here, [*silent[:3], *finished(here, 6)[3:]])
+    assert np.isfinite(some.error("synops"))
