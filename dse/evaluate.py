@@ -23,7 +23,7 @@ from dse.integer_inference import InputCodes, NotExactError, make_exact
 from dse.measurement import measure_densities, measurements, predict, with_measured_outputs
 from dse.method_options import with_options
 from dse.methods import check_methods, check_space, methods_of
-from dse.networks import build_network
+from dse.networks import build_network, check_answer
 from dse.neurons import NEURONS
 from dse.spiking_network import SpikingNetwork
 from dse.tasks import TASKS, TRAINING_LOSSES, TrainingLoss
@@ -114,6 +114,8 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
     TASKS[study.task.kind]
     workload = _untrained_workload(study, data_root)
     check_space(study, workload)
+    dataset = _dataset(study.task, data_root, None)
+    split_train_validation(dataset, study.training.validation_fraction, study.seed)
     return workload
 
 
@@ -289,6 +291,11 @@ def _untrained(study: Study, dataset: Dataset) -> nn.Module:
     name = study.method.neuron
     options = study.method.options.get(name, {})
     neuron = with_options("neuron", name, NEURONS[name], options)
+    try:
+        neuron()
+    except InputError as error:
+        named = str(error).split()[0] in options
+        raise InputError(f"method.{name}{'.' if named else ': '}{error}") from None
     with seeded(study.seed):
         return build_network(
             study.task.network,
@@ -312,7 +319,9 @@ def _untrained_workload(study: Study, data_root: str | None) -> Workload:
     dataset = _dataset(study.task, data_root, None)
     network = _untrained(study, dataset)
     try:
-        return trace(network, dataset.input_shape, name=study.task.network, temporal=dataset.temporal)
+        workload = trace(network, dataset.input_shape, name=study.task.network, temporal=dataset.temporal)
+        check_answer(study.task.network, network, dataset.train.normalised([0]), dataset.classes)
+        return workload
     except InputError:
         raise
     except Exception as error:
