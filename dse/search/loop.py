@@ -201,10 +201,10 @@ class SearchLoop:
             return
         same = len({self._kind_of_failure(reason) for reason in self._reasons[-MOST_FAILURES:]}) == 1
         if same or len(self._reasons) >= MOST_FAILURES_OF_ANY_KIND:
-            why = f"with the same reason: {evaluation.reason}" if same else f"the last one with: {evaluation.reason}"
+            why = f" with the same reason: {evaluation.reason}" if same else f", the last one with: {evaluation.reason}"
             count = MOST_FAILURES if same else MOST_FAILURES_OF_ANY_KIND
             raise StudyAborted(
-                f"study {self.study.name!r}: {count} trials in a row failed {why}; the finished trials are kept, "
+                f"study {self.study.name!r}: {count} trials in a row failed{why}; the finished trials are kept, "
                 "and the same command goes on"
             )
 
