@@ -232,6 +232,12 @@ def test_thirty_failures_in_a_row_of_any_kind_end_the_run(run: Run, url: str) ->
     assert states(stored(url)) == {"failed": 30}
 
 
+def test_a_space_used_up_by_failures_ends_with_the_last_reason(run: Run) -> None:
+    one = DesignSpace(pruning_ratio=Choices((0.0, 0.5)), weight_bits=Choices((8,)), membrane_bits=Choices((8,)))
+    with pytest.raises(StudyAborted, match=r"every trial failed, the last one with: RuntimeError: out of luck"):
+        run(make_study(space=one), evaluate=synthetic.evaluate_failing)
+
+
 def test_a_complete_trial_without_a_number_is_named_when_the_run_goes_on(run: Run, url: str) -> None:
     run(make_study(trials=3))
     with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
