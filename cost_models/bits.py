@@ -23,7 +23,7 @@ def check_bits(where: str, bits: float) -> float:
     if isinstance(bits, int | float) and not isinstance(bits, bool):
         if bits == TERNARY:
             return TERNARY
-        if bits == int(bits) and 1 <= bits <= FULL_PRECISION:
+        if 1 <= bits <= FULL_PRECISION and bits == int(bits):
             return int(bits)
     raise InputError(f"{where} is {bits!r}; bit widths are whole numbers from 1 to 32, or 1.58 for a ternary grid")
 

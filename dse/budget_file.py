@@ -111,6 +111,8 @@ def read_budget(path: Path) -> Budget:
         raise InputError(f"cannot read the budget file {str(path)!r}: {_why(error)}") from None
     try:
         return _budget_of(_parsed(text, format_of(path, None)))
+    except RecursionError:
+        raise InputError(f"{path}: its tables or lists are nested too deeply; a budget is a table of layers") from None
     except (tomllib.TOMLDecodeError, json.JSONDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a {format_of(path, None).upper()} file: {error}") from None
     except InputError as error:
@@ -146,6 +148,9 @@ def _from_csv(text: str) -> dict[str, Any]:
     rows = list(csv.DictReader(io.StringIO(text)))
     if not rows:
         raise InputError("no layer in it; a budget has one row for each layer")
+    for number, row in enumerate(rows, start=2):
+        if None in row:
+            raise InputError(f"line {number} has more cells than the header names columns; it needs one for each")
     for column in rows[0]:
         if column not in (*SHARED, "layer", *LAYER_COLUMNS):
             raise InputError(unknown_name("column", str(column), (*SHARED, "layer", *LAYER_COLUMNS)))

@@ -6,6 +6,8 @@ Everything heavy is imported inside the commands, so that help and usage errors 
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
 import time
 import traceback
@@ -142,7 +144,10 @@ def run(
     if as_json:
         return print_json(run_document(results, time.monotonic() - started))
     _show_front(results)
-    print(f"Next: dse report {loaded.name}, or dse budget {loaded.name} --max-memory 16KiB")
+    named = shlex.quote(loaded.name)
+    if storage not in (DEFAULT_STORAGE, os.environ.get("DSE_STORAGE")):
+        named += f" --storage {shlex.quote(storage)}"
+    print(f"Next: dse report {named}, or dse budget {named} --max-memory 16KiB")
 
 
 @app.command("list", rich_help_panel=SEARCH)

@@ -13,7 +13,7 @@ from torch import nn
 
 from cost_models import Configuration, Workload, estimate, load_hardware
 from dse.compression import compress, settle
-from dse.datasets import Samples
+from dse.datasets import Samples, split_train_validation
 from dse.device import training_device
 from dse.early_stopping import StoppingRule
 from dse.integer_inference import InputCodes, NotExactError, make_exact
@@ -113,6 +113,7 @@ def trace_study(study: Study, data_root: str | None = None) -> Workload:
     TASKS[study.task.kind]
     workload = untrained_workload(study, data_root)
     check_space(study, workload)
+    split_train_validation(data_of(study, data_root, None), study.training.validation_fraction, study.seed)
     return workload
 
 

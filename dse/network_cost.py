@@ -247,7 +247,7 @@ def network_workload(network: str, shape: tuple[int, ...] | None, classes: int) 
     except InputError:
         raise
     except Exception as error:
-        if not is_reference(network):
+        if not is_reference(network) and not isinstance(error, RuntimeError | MemoryError | OverflowError):
             raise
         shown = "x".join(map(str, shape))
         reason = " ".join(str(error).split())

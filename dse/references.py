@@ -82,7 +82,7 @@ def _module(path: str) -> ModuleType:
         # Like a script, the file may import its neighbours.
         with _importable(Path(path).parent):
             spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InputError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     return module
@@ -96,7 +96,7 @@ def _package(name: str, reference: str) -> ModuleType:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise InputError(f"{reference}: there is no module {name!r}; a file is named path/to/file.py") from error
         raise InputError(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
 
 

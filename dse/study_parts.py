@@ -12,7 +12,7 @@ from dse.baseline_cache import baseline_key, load_state, save_state
 from dse.datasets import Dataset, Samples, load_dataset, split_train_validation
 from dse.device import training_device
 from dse.method_options import with_options
-from dse.networks import build_network
+from dse.networks import build_network, check_answer
 from dse.neurons import NEURONS
 from dse.spiking_network import SpikingNetwork
 from dse.tasks import TRAINING_LOSSES, TrainingLoss
@@ -37,8 +37,8 @@ def _schedule(study: Study, epochs: int, learning_rate: float) -> Schedule:
     return Schedule(epochs, options.batch_size, learning_rate, options.weight_decay, options.samples_per_epoch)
 
 
-def data_of(study: Study, data_root: str | None, time_steps: int) -> Dataset:
-    """The data set of a study, as its networks of this many time steps see it."""
+def data_of(study: Study, data_root: str | None, time_steps: int | None) -> Dataset:
+    """The data set of a study, as its networks of this many time steps see it; with None in its own steps."""
     return _dataset(study.task, data_root, time_steps)
 
 
@@ -65,6 +65,11 @@ def _untrained(study: Study, dataset: Dataset) -> nn.Module:
     name = study.method.neuron
     options = study.method.options.get(name, {})
     neuron = with_options("neuron", name, NEURONS[name], options)
+    try:
+        neuron()
+    except InputError as error:
+        named = str(error).split()[0] in options
+        raise InputError(f"method.{name}{'.' if named else ': '}{error}") from None
     with seeded(study.seed):
         return build_network(
             study.task.network,
@@ -90,7 +95,9 @@ def untrained_workload(study: Study, data_root: str | None) -> Workload:
     dataset = _dataset(study.task, data_root, None)
     network = _untrained(study, dataset)
     try:
-        return trace(network, dataset.input_shape, name=study.task.network, temporal=dataset.temporal)
+        workload = trace(network, dataset.input_shape, name=study.task.network, temporal=dataset.temporal)
+        check_answer(study.task.network, network, dataset.train.normalised([0]), dataset.classes)
+        return workload
     except InputError:
         raise
     except Exception as error:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, fields
 from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from cost_models import Configuration, CostReport, LayerBudget, LayerCost, Totals, Workload
+from cost_models import Configuration, CostReport, InputError, LayerBudget, LayerCost, Totals, Workload
 from studies.evaluation import Evaluation, Measurement, State
 from studies.pareto import FrontSnapshot
 from studies.tables import (
@@ -32,6 +32,9 @@ from studies.tables import (
     WorkloadRow,
 )
 
+T = TypeVar("T")
+#: What our own types raise for values that they never held: somebody else wrote them.
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _BUDGET = tuple(item.name for item in fields(LayerBudget))
 _LAYER_COST = tuple(item.name for item in fields(LayerCost))
 _BITS = (_LAYER_COST.index("weight_bits"), _LAYER_COST.index("membrane_bits"))
@@ -65,28 +68,48 @@ def read_evaluations(
     if not trials:
         return []
     rows = partial(_rows, session, chosen)
-    budgets = _budgets(rows)
+    numbers = {row.id: row.number for row in trials}
+
+    def read(key: int, make: Callable[[], T]) -> T:
+        """What ``make`` makes of the rows of one trial, which is named where they are not what we write."""
+        try:
+            return make()
+        except _UNREADABLE as error:
+            number = numbers[key]
+            trial = "the uncompressed network" if number is None else f"trial {number}"
+            raise InputError(f"{trial} cannot be read ({error}); restore a copy, or delete the trial") from error
+
+    budgets = _budgets(rows, read)
     pieces = _Pieces(
         asked=budgets["asked"],
         realised=budgets["realised"],
         densities={
             key: tuple(value for (value,) in own) for key, own in rows(DensityRow, ("input_density",), "position")
         },
-        costs={key: own[0] for key, own in rows(CostRow, _TOTALS)},
-        layer_costs={key: tuple(map(_layer_cost, own)) for key, own in rows(LayerCostRow, _LAYER_COST, "position")}
+        costs={
+            key: read(key, lambda own=own: _checked_totals(own[0]))  # type: ignore[misc]
+            for key, own in rows(CostRow, _TOTALS)
+        },
+        layer_costs={
+            key: read(key, lambda own=own: tuple(map(_layer_cost, own)))  # type: ignore[misc]
+            for key, own in rows(LayerCostRow, _LAYER_COST, "position")
+        }
         if layer_costs
         else {},
         measurements={
-            key: tuple(map(_measurement, own))
+            key: read(key, lambda own=own: tuple(map(_measurement, own)))  # type: ignore[misc]
             for key, own in rows(MeasurementRow, _MEASUREMENT, "split", "metric", "seed")
         },
-        curves={key: tuple(value for (value,) in own) for key, own in rows(CurvePointRow, ("accuracy",), "epoch")},
+        curves={
+            key: read(key, lambda own=own: tuple(float(value) for (value,) in own))  # type: ignore[misc]
+            for key, own in rows(CurvePointRow, ("accuracy",), "epoch")
+        },
         workloads={
-            row.id: Workload.from_dict(json.loads(row.structure))
+            row.id: _workload(row.structure)
             for row in session.scalars(select(WorkloadRow).where(WorkloadRow.study_id == study_id))
         },
     )
-    return [_evaluation(row, pieces) for row in trials]
+    return [read(row.id, lambda row=row: _evaluation(row, pieces)) for row in trials]  # type: ignore[misc]
 
 
 def _rows(
@@ -106,17 +129,16 @@ def _rows(
 
 
 def _budgets(
-    rows: Callable[..., Iterator[tuple[int, list[Any]]]],
+    rows: Callable[..., Iterator[tuple[int, list[Any]]]], read: Callable[[int, Callable[[], T]], T]
 ) -> dict[str, dict[int, tuple[LayerBudget, ...]]]:
     """By role ("asked", "realised") the budgets of each trial."""
     budget = cache(LayerBudget)  # a search chooses among few values: most budgets are seen again
-    return {
-        role: {
-            key: tuple(budget(*values) for values in own)
-            for key, own in rows(BudgetRow, _BUDGET, "position", where=[BudgetRow.role == role])
-        }
-        for role in ("asked", "realised")
-    }
+
+    def of(role: str) -> dict[int, tuple[LayerBudget, ...]]:
+        found = rows(BudgetRow, _BUDGET, "position", where=[BudgetRow.role == role])
+        return {key: read(key, lambda own=own: tuple(budget(*values) for values in own)) for key, own in found}  # type: ignore[arg-type,misc]
+
+    return {role: of(role) for role in ("asked", "realised")}
 
 
 def _evaluation(row: TrialRow, pieces: _Pieces) -> Evaluation:
@@ -146,6 +168,20 @@ def _evaluation(row: TrialRow, pieces: _Pieces) -> Evaluation:
     )
 
 
+def _workload(structure: str) -> Workload:
+    try:
+        return Workload.from_dict(json.loads(structure))
+    except _UNREADABLE as error:
+        raise InputError(f"the layers of its network cannot be read ({error}); restore a copy") from error
+
+
+def _checked_totals(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for name, value in zip(_TOTALS[2:], values[2:], strict=True):
+        if not isinstance(value, int | float | None):
+            raise InputError(f"{name} is {value!r} and no number")
+    return values
+
+
 def _layer_cost(values: Sequence[Any]) -> LayerCost:
     own = list(values)
     for index in _BITS:
@@ -160,7 +196,7 @@ def _whole(bits: float | None) -> float | None:
 
 def _measurement(values: Sequence[Any]) -> Measurement:
     split, metric, seed, value = values
-    return Measurement(split, metric, seed, math.nan if value is None else value)
+    return Measurement(split, metric, seed, math.nan if value is None else float(value))
 
 
 def read_fronts(session: Session, study_id: int) -> list[FrontSnapshot]:

@@ -214,10 +214,11 @@ class StudyStore:
         try:
             with self._database.reading() as session:
                 yield session
-        except InputError:
-            raise
-        except ValueError as error:  # a row that our own types refuse: somebody else wrote it
-            raise InputError(f"storage {self.url}: study {name!r} cannot be read: {error}") from error
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, InputError) and self.url in str(error):
+                raise
+            # a row that our own types refuse: somebody else wrote it
+            raise InputError(f"storage {self.url}, study {name!r}: {error}") from error
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[tuple[Connection, int]]:

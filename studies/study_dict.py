@@ -180,6 +180,11 @@ def _method_choices(table: Mapping[str, Any]) -> MethodChoices:
     for key, value in table.items():
         if key in NAMED:
             named[key] = value if isinstance(value, list | tuple) else [value]
+            if not named[key]:
+                raise InputError(f"space.method.{key} is an empty list; it needs at least one name")
+            for name in named[key]:
+                if (times := named[key].count(name)) > 1:
+                    raise InputError(f"space.method.{key} names {name!r} {times} times; once is enough")
         elif isinstance(value, Mapping):
             options[key] = {
                 option: _option_values(f"space.method.{key}.{option}", own) for option, own in value.items()

@@ -41,6 +41,10 @@ def load_study(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Study
 
 def _find(path_or_name: str | Path) -> Path:
     text = str(path_or_name)
+    if not text:
+        raise InputError(
+            f"the study is an empty text; name a study file or a ready study: {', '.join(ready_studies())}"
+        )
     if text in ready_studies():
         return _DEFINITIONS / f"{text}.toml"
     path = Path(path_or_name)

@@ -182,5 +182,10 @@ def split_train_validation(dataset: Dataset, fraction: float, seed: int) -> tupl
     if not isinstance(fraction, int | float) or not math.isfinite(fraction) or not 0.0 < fraction < 1.0:
         raise InputError(f"training.validation_fraction is {fraction!r}; it is a share above 0 and below 1")
     count = max(1, round(fraction * len(dataset.train)))
-    training, validation = stratified_split(dataset.train.targets, count, seed)
+    try:
+        training, validation = stratified_split(dataset.train.targets, count, seed)
+    except InputError as error:
+        raise InputError(
+            f"data set {dataset.name!r}, training.validation_fraction = {fraction}: {error} or more samples"
+        ) from None
     return dataset.train.subset(training), dataset.train.subset(validation)

@@ -27,6 +27,9 @@ def from_torch_datasets(name: str, factory: Callable[[], Any]) -> Dataset:
     made = _answer(name, factory)
     if not isinstance(made, tuple | list) or len(made) != 2:
         raise InputError(f"{name} returns {type(made).__name__}; it returns a pair (train, test) of data sets")
+    for part, items in zip(("train", "test"), made, strict=True):
+        if hasattr(items, "__len__") and len(items) == 0:
+            raise InputError(f"{name}: {part} is empty; it needs one item (input, label) or more")
     temporal = bool(getattr(made[0], "temporal", False))
     train = materialise(f"{name}: train", made[0], temporal)
     names = tuple(str(label) for label in getattr(made[0], "classes", ()))

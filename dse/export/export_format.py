@@ -58,10 +58,11 @@ class ExportFormat:
 
     ``write(trial, folder)`` puts files into an empty folder and gives what the manifest must say to read them;
     ``open(folder, manifest)`` gives the network back, ready to run; ``memory(folder, manifest)`` the bytes of its parts
-    by name, as they are in the files.
+    by name, as they are in the files. ``whole_numbers``: weights must be integers, so float weights are refused early.
     """
 
     description: str
     write: Callable[[TrainedTrial, Path], dict[str, Any]]
     open: Callable[[Path, Mapping[str, Any]], Run]
     memory: Callable[[Path, Mapping[str, Any]], dict[str, int]]
+    whole_numbers: bool = False

@@ -168,10 +168,13 @@ def _geometry(entry: Mapping[str, Any]) -> Geometry:
     return Geometry(stride, padding, dilation, entry["groups"])
 
 
-PACKED = ExportFormat("weight codes, threshold tables and biases as whole numbers", write, _open, _memory)
+PACKED = ExportFormat(
+    "weight codes, threshold tables and biases as whole numbers", write, _open, _memory, whole_numbers=True
+)
 FIXED_POINT = ExportFormat(
     "as packed, with two rounded constants a channel for a table, trained further under them",
     write_fixed_point,
     _open,
     _memory,
+    whole_numbers=True,
 )

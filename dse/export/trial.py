@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cost_models import InputError
+from cost_models import FULL_PRECISION, InputError
 from dse.datasets import load_dataset
 from dse.evaluate import data_of, network_of, training_of
 from dse.export import EXPORT_FORMATS
-from dse.export.export_format import Measured, TrainedTrial
-from dse.export.folder import MANIFEST, read_folder, write_folder
+from dse.export.export_format import ExportFormat, Measured, TrainedTrial
+from dse.export.folder import check_writable, read_folder, write_folder
+from dse.export.manifest import MANIFEST, check_manifest
 from dse.integer_inference import NotExactError
 from dse.references import is_reference
 from dse.training import one_thread
 from studies import Evaluation, State, Study
 
 SPLIT = "test"
+EVENTS = ("slicing", "frame_size", "corrupt")
 
 
 def export_trial(
@@ -29,8 +31,9 @@ def export_trial(
     ``reproduced`` in it tells whether the validation accuracy is the stored one, to the last digit.
     """
     chosen = EXPORT_FORMATS[form]
-    if not evaluation.state.finished or evaluation.state is State.STOPPED:
-        raise InputError(f"trial {evaluation.trial} is {evaluation.state.value}; only complete trials can be exported")
+    name = "the uncompressed network" if evaluation.trial is None else f"trial {evaluation.trial}"
+    _check_exportable(evaluation, chosen, name)
+    check_writable(folder)
     with one_thread():
         network, realised, again = network_of(study, evaluation, data_root)
         dataset = data_of(study, data_root, realised.time_steps)
@@ -44,7 +47,7 @@ def export_trial(
             try:
                 details = chosen.write(trial, draft)
             except NotExactError as error:
-                raise InputError(f"trial {evaluation.trial} has no integer form: {error}") from None
+                raise InputError(f"{name} has no integer form: {error}") from None
             manifest = {**_about(study, evaluation, form, trial), **details}
             manifest["measured"] = {"split": SPLIT, **chosen.open(draft, manifest)(dataset.test).to_dict()}
             manifest["bytes"] = chosen.memory(draft, manifest)
@@ -55,6 +58,17 @@ def export_trial(
     return {**manifest, "accuracy_validation": again, "reproduced": again == stored}
 
 
+def _check_exportable(evaluation: Evaluation, chosen: ExportFormat, name: str) -> None:
+    """What can be known of a trial before it is trained again."""
+    if not evaluation.state.finished or evaluation.state is State.STOPPED:
+        raise InputError(f"{name} is {evaluation.state.value}; only complete trials can be exported")
+    for budget in evaluation.asked.budgets if chosen.whole_numbers else ():
+        if budget.weight_bits == FULL_PRECISION:
+            raise InputError(
+                f"{name} has no integer form: layer {budget.layer!r} has float weights; export it with --format torch"
+            )
+
+
 def _about(study: Study, evaluation: Evaluation, form: str, trial: TrainedTrial) -> dict[str, Any]:
     cost = evaluation.cost.to_dict()["total"] if evaluation.cost else {}
     return {
@@ -63,7 +77,7 @@ def _about(study: Study, evaluation: Evaluation, form: str, trial: TrainedTrial)
         "trial": evaluation.trial,
         "seed": evaluation.seed,
         "dataset": study.task.dataset,
-        "events": {key: getattr(study.task, key) for key in ("slicing", "frame_size", "corrupt")},
+        "events": {key: getattr(study.task, key) for key in EVENTS},
         "input_shape": list(trial.input_shape),
         "classes": trial.classes,
         "time_steps": trial.realised.time_steps,
@@ -126,17 +140,25 @@ def verify(
     can come from anyone, and its digests lie in the same manifest. Otherwise :class:`InputError`.
     """
     manifest = read_folder(folder)
+    chosen = EXPORT_FORMATS[manifest["format"]]
+    check_manifest(folder, manifest)
     try:
         if not trust_code:
             _refuse_code(folder, manifest)
-        chosen = EXPORT_FORMATS[manifest["format"]]
         with one_thread():
             run = chosen.open(folder, manifest)
-            steps = manifest["time_steps"]
-            events = manifest["events"]
             samples = load_dataset(
-                manifest["dataset"], data_root, time_steps=steps, cache_root=cache_root, **events
+                manifest["dataset"],
+                data_root,
+                time_steps=manifest["time_steps"],
+                cache_root=cache_root,
+                **{key: manifest["events"][key] for key in EVENTS},
             ).test
             return Verification(manifest, run(samples), chosen.memory(folder, manifest))
-    except (KeyError, TypeError) as error:
-        raise InputError(f"the manifest in {str(folder)!r} lacks {error}; export the trial again") from None
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / MANIFEST} does not fit its files or its data set ({type(error).__name__}: {error}); "
+            "export the trial again"
+        ) from error

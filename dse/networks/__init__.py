@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from cost_models import InputError, Registry
 from dse.networks.classic import CLASSIC_NETWORKS
@@ -19,7 +20,7 @@ from dse.spiking_network import SpikingNetwork
 
 NETWORKS: Registry[NetworkEntry] = Registry("network", {**SPIKING_NETWORKS, **CLASSIC_NETWORKS, "vgg_like": VGG_LIKE})
 
-__all__ = ["NETWORKS", "NetworkEntry", "NeuronFactory", "build_network"]
+__all__ = ["NETWORKS", "NetworkEntry", "NeuronFactory", "build_network", "check_answer"]
 
 
 def build_network(
@@ -62,11 +63,32 @@ def build_network(
     return SpikingNetwork(body, time_steps, len(shape), readout, neuron)
 
 
+def check_answer(name: str, network: nn.Module, batch: Tensor, classes: int) -> None:
+    """Raise :class:`InputError` unless a network answers a batch of one sample with one number for each class."""
+    with torch.no_grad():
+        answer = network.eval()(batch)
+    if not isinstance(answer, Tensor):
+        raise InputError(f"network {name!r} returns {type(answer).__name__}; its forward returns one tensor")
+    if tuple(answer.shape) != (1, classes):
+        raise InputError(
+            f"network {name!r} answers one sample with the shape {tuple(answer.shape)}; the data set has {classes} "
+            f"classes, so it is (1, {classes})"
+        )
+
+
 def _from_factory(name: str, factory: Callable[..., Any], offered: dict[str, Any]) -> nn.Module:
     if isinstance(factory, nn.Module):
         raise InputError(f"{name} is a network; name a function or a class that makes a fresh one")
-    parameters = inspect.signature(factory).parameters
-    body = factory(**{key: value for key, value in offered.items() if key in parameters})
+    try:
+        parameters = inspect.signature(factory).parameters
+        body = factory(**{key: value for key, value in offered.items() if key in parameters})
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InputError(
+            f"network {name} cannot be made: {type(error).__name__}: {error}; it is given those of "
+            f"{', '.join(offered)} that it names"
+        ) from error
     if not isinstance(body, nn.Module):
         raise InputError(f"{name} returned {type(body).__name__}; it must return a torch.nn.Module")
     return body

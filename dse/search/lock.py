@@ -49,6 +49,11 @@ def only_run(storage_url: str, study: str) -> Iterator[None]:
         raise InputError(
             f"study {study!r} is being run by another process (lock {path}); wait for it or stop it first"
         ) from None
+    except OSError as error:
+        raise InputError(
+            f"storage {storage_url}: the lock {path} cannot be written ({error.strerror or error}); "
+            "make its folder writable, or name another storage"
+        ) from None
     try:
         yield
     finally:

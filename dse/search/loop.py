@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,13 +28,16 @@ from studies import OBJECTIVES, Evaluation, State, Study, cost_value, distortion
 MOST_SKIPS = 500
 #: The same for repeats alone: a sampler that repeats itself this often has converged.
 MOST_REPEATS = 25
-#: Failed trials in a row with one reason after which the run gives up.
+#: Failed trials in a row with one reason after which the run gives up; layers and numbers in it do not count.
 MOST_FAILURES = 10
+#: The same for failures of any kinds.
+MOST_FAILURES_OF_ANY_KIND = 30
+_NUMBER = re.compile(r"[-+]?\d[\d_.]*(?:[eE][-+]?\d+)?")
 _REPEATS = "repeats trial"
 
 
 class StudyAborted(RuntimeError):  # noqa: N818
-    """The run gave up because trial after trial failed for one reason; the study can be resumed."""
+    """The run gave up because trial after trial failed; the study can be resumed."""
 
 
 @dataclass
@@ -78,6 +82,9 @@ class SearchLoop:
         told = set(self.record.slots[: self._told])
         for number, evaluation in enumerate(self.record.trials):
             self.proposer.add(evaluation, told=evaluation.state is State.SKIPPED or number in told)
+        ended = [one for one in self.record.trials if one.state not in (State.SKIPPED, State.RUNNING)]
+        failed = list(itertools.takewhile(lambda one: one.state is State.FAILED, reversed(ended)))
+        self._reasons = tuple(one.reason for one in reversed(failed))
         for evaluation in self.record.trials:
             if evaluation.state is State.RUNNING:
                 self._start(evaluation)
@@ -190,8 +197,19 @@ class SearchLoop:
 
     def _give_up_on_repeated_failure(self, evaluation: Evaluation) -> None:
         self._reasons = (*self._reasons, evaluation.reason) if evaluation.state is State.FAILED else ()
-        if len(set(self._reasons[-MOST_FAILURES:])) == 1 and len(self._reasons) >= MOST_FAILURES:
+        if len(self._reasons) < MOST_FAILURES:
+            return
+        same = len({self._kind_of_failure(reason) for reason in self._reasons[-MOST_FAILURES:]}) == 1
+        if same or len(self._reasons) >= MOST_FAILURES_OF_ANY_KIND:
+            why = f" with the same reason: {evaluation.reason}" if same else f", the last one with: {evaluation.reason}"
+            count = MOST_FAILURES if same else MOST_FAILURES_OF_ANY_KIND
             raise StudyAborted(
-                f"study {self.study.name!r}: {MOST_FAILURES} trials in a row failed with the same reason: "
-                f"{evaluation.reason}; the finished trials are kept, and the same command goes on"
+                f"study {self.study.name!r}: {count} trials in a row failed{why}; the finished trials are kept, "
+                "and the same command goes on"
             )
+
+    def _kind_of_failure(self, reason: str) -> str:
+        """A reason without the names of layers and the numbers in it."""
+        names = sorted((layer.name for layer in self.gate.workload.layers), key=len, reverse=True)
+        layers = "|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names)
+        return _NUMBER.sub("#", re.sub(layers, "LAYER", reason) if layers else reason)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
+from cost_models import InputError
 from dse.search.mirror import Mirror
 from dse.search.progress import Watch
-from studies import Evaluation, FrontSnapshot, ParetoFront, State, Study, StudyStore, reference_point
+from studies import OBJECTIVES, Evaluation, FrontSnapshot, ParetoFront, State, Study, StudyStore, reference_point
 from studies.design_space import Identity
 
 
@@ -41,8 +43,18 @@ class Record:
         self._snapshots = snapshots[-1].finished if snapshots else 0
         self._volume = snapshots[-1].hypervolume if snapshots else None
         for evaluation in self.store.evaluations(self.study.name):
+            self._check_stored(evaluation)
             self._append(evaluation)
         self._settle()
+
+    def _check_stored(self, evaluation: Evaluation) -> None:
+        """A complete trial has a finite number for every objective, unless somebody edited the storage."""
+        for name in self.study.objectives.names if evaluation.state is State.COMPLETE else ():
+            if not math.isfinite(OBJECTIVES[name].read(evaluation)):
+                raise InputError(
+                    f"storage {self.store.url}, study {self.study.name!r}, trial {evaluation.trial}: it is complete, "
+                    f"yet has no number for {name}; restore a copy, or delete the trial"
+                )
 
     @property
     def front(self) -> ParetoFront:

@@ -101,6 +101,9 @@ def _search(prepared: Prepared, record: Record, engine: Engine, data_root: str |
     gate = prepared.gate(record.baseline.workload)
     loop = SearchLoop(study, gate, Proposer(study, gate, sensitivities_of(record.baseline)), record, engine, data_root)
     loop.run()
+    failed = [trial for trial in record.trials if trial.state is State.FAILED]
+    if failed and not record.counts[State.COMPLETE] + record.counts[State.STOPPED]:
+        raise StudyAborted(f"study {study.name!r}: every trial failed, the last one with: {failed[-1].reason}")
     if loop.exhausted:
         record.tell_watch(
             f"the space holds no further configuration that keeps the limits: the search ends after "

@@ -256,7 +256,7 @@ def test_a_study_that_somebody_else_changed_by_hand_is_refused_in_one_sentence(t
 
 def test_a_trial_that_somebody_else_changed_by_hand_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path = ours(tmp_path / "dse.db", "UPDATE spikefront_trials SET state = 'happy'")
-    with StudyStore(url(path)) as store, pytest.raises(InputError, match="study 's' cannot be read: 'happy'"):
+    with StudyStore(url(path)) as store, pytest.raises(InputError, match="study 's': trial 0 cannot be read"):
         store.results("s")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +46,13 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def exported(storage: str, folder: Path, form: str, trial: str = "0") -> int:
     return main(["export", "small", trial, "--format", form, "-o", str(folder), "--storage", storage, "--json"])
+
+
+@pytest.fixture(scope="module")
+def export_of_torch(storage: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exports") / "home"
+    assert exported(storage, folder, "torch") == 0
+    return folder
 
 
 @pytest.mark.parametrize("form", ["torch", "packed"])
@@ -229,3 +238,86 @@ def test_an_honest_export_of_an_own_network_and_own_data_is_verified_once_its_co
     assert "mine.py:network" in capsys.readouterr().err
     assert main(["verify", "home", "--trust-code"]) == 0
     assert "All as exported" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("study", None, "lacks study"),
+        ("trial", None, "lacks trial"),
+        ("cost_model_bytes", None, "lacks cost_model_bytes"),
+        ("measured", None, "lacks measured"),
+        ("bytes", None, "lacks bytes"),
+        ("neurons", "zzz", "neurons is 'zzz'; it is a table of tables"),
+        ("measured", "zzz", "measured is 'zzz'; it is a table"),
+        ("measured", {"samples": 360, "accuracy": 0.5}, "lacks measured.spikes"),
+        ("bytes", {"float weights": "zzz"}, "it is a table of numbers of bytes"),
+        ("cost_model_bytes", {}, "lacks cost_model_bytes.weight_memory_bytes"),
+        ("input_shape", "zzz", "input_shape is 'zzz'; it is a list of whole numbers"),
+        ("classes", "zzz", "classes is 'zzz'; it is a whole number of at least 1"),
+        ("events", [], "events is []; it is a table"),
+        ("neurons", {"lif1": {"leak": "zzz"}}, "no spiking neurons 'lif1'"),
+        ("format", "onnx", "unknown export format 'onnx'"),
+    ],
+)
+def test_a_manifest_that_was_edited_is_one_sentence_about_the_field(
+    export_of_torch: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, value: object, said: str
+) -> None:
+    shutil.copytree(export_of_torch, tmp_path / "home")
+    path = tmp_path / "home" / "export.json"
+    manifest = json.loads(path.read_text())
+    manifest.pop(key)
+    path.write_text(json.dumps(manifest if value is None else manifest | {key: value}))
+    assert main(["verify", str(tmp_path / "home")]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_file_of_others_in_an_export_is_kept_and_named_before_anything_is_trained(
+    storage: str, export_of_torch: Path, tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("dse.export.trial.network_of", None)  # training would fail
+    shutil.copytree(export_of_torch, tmp_path / "home")
+    (tmp_path / "home" / "notes.txt").write_text("ours")
+    assert exported(storage, tmp_path / "home", "torch") == 2
+    assert "'notes.txt', which would be lost" in capsys.readouterr().err
+    assert (tmp_path / "home" / "notes.txt").read_text() == "ours"
+
+
+def test_a_file_of_that_name_does_not_make_a_folder_an_export(
+    storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("export.json", "thesis.tex"):
+        (tmp_path / name).write_text("{}")
+    assert exported(storage, tmp_path, "torch") == 2
+    assert "it holds 'export.json'" in capsys.readouterr().err
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_an_export_behind_a_link_is_replaced_and_the_link_stays(
+    storage: str, export_of_torch: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(export_of_torch, tmp_path / "home")
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    assert exported(storage, tmp_path / "link", "packed") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "link"]
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "home" / "integers.safetensors").is_file()
+    assert not (tmp_path / "home" / "weights.safetensors").exists()
+
+
+def test_the_current_folder_is_no_place_for_an_export(
+    storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exported(storage, Path(), "torch") == 2
+    assert "'.' is the current folder" in capsys.readouterr().err
+
+
+def test_float_weights_are_refused_for_whole_numbers_before_training(
+    storage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dse.export.trial.network_of", None)  # training would fail
+    assert exported(storage, tmp_path / "home", "packed", "baseline") == 2
+    assert "the uncompressed network has no integer form: layer 'conv1'" in capsys.readouterr().err

@@ -54,3 +54,15 @@ def test_a_folder_that_does_not_exist_is_named_and_not_created(tmp_path: Path) -
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    with (
+        pytest.raises(InputError, match=r"cannot be written .Permission denied.; make its folder writable"),
+        only_run(f"sqlite:///{tmp_path / 'dse.db'}", "s"),
+    ):
+        pass

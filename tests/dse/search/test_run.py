@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,41 @@ def test_ten_failures_in_a_row_with_one_reason_end_the_run(run: Run, url: str) -
     with pytest.raises(StudyAborted, match=r"10 trials in a row .* RuntimeError: out of luck"):
         run(make_study(), evaluate=synthetic.evaluate_failing)
     assert states(stored(url)) == {"failed": 10}
+
+
+def test_reasons_that_differ_in_layers_and_numbers_are_one_and_a_resume_adds_one_failure(run: Run, url: str) -> None:
+    def failing(job: synthetic.Job) -> synthetic.Evaluation:
+        assert job.trial is not None
+        layer = job.configuration.budgets[job.trial % 2].layer
+        raise ValueError(f"{layer}: pruning_ratio is 0.{job.trial}")
+
+    for failures in (10, 11):
+        with pytest.raises(StudyAborted, match=r"10 trials in a row failed with the same reason: ValueError"):
+            run(make_study(), evaluate=failing)
+        assert states(stored(url)) == {"failed": failures}
+
+
+def test_thirty_failures_in_a_row_of_any_kind_end_the_run(run: Run, url: str) -> None:
+    def failing(job: synthetic.Job) -> synthetic.Evaluation:
+        raise ValueError("x" * ((job.trial or 0) + 1))
+
+    with pytest.raises(StudyAborted, match=r"30 trials in a row failed, the last one with"):
+        run(make_study(), evaluate=failing)
+    assert states(stored(url)) == {"failed": 30}
+
+
+def test_a_space_used_up_by_failures_ends_with_the_last_reason(run: Run) -> None:
+    one = DesignSpace(pruning_ratio=Choices((0.0, 0.5)), weight_bits=Choices((8,)), membrane_bits=Choices((8,)))
+    with pytest.raises(StudyAborted, match=r"every trial failed, the last one with: RuntimeError: out of luck"):
+        run(make_study(space=one), evaluate=synthetic.evaluate_failing)
+
+
+def test_a_complete_trial_without_a_number_is_named_when_the_run_goes_on(run: Run, url: str) -> None:
+    run(make_study(trials=3))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE spikefront_measurements SET value = NULL WHERE split = 'validation'")
+    with pytest.raises(InputError, match=r"study 'synthetic', trial 0: it is complete, yet has no number for accuracy"):
+        run(make_study(trials=3))
 
 
 def test_a_study_that_gave_up_goes_on_when_the_cause_is_gone(run: Run) -> None:
