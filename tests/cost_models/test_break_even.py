@@ -53,6 +53,32 @@ def test_the_area_model_crosses_once(weights: float, features: float, bits: int,
         assert (sparse_time_factor(sparse, np.linspace(0.0, ratio - 1e-6, 50)) > 1.0).all()
 
 
+@given(
+    st.lists(st.integers(0, 49), min_size=2, max_size=6, unique=True).map(sorted),
+    st.lists(st.integers(1, 40), min_size=6, max_size=6),
+)
+def test_from_the_break_even_of_a_curve_on_no_ratio_is_slower_and_just_below_it_one_is(
+    fiftieths: list[int], tenths: list[int]
+) -> None:
+    """Any curve, falling pieces too, by brute force over a grid of ratios on which its points lie."""
+    points = tuple((x / 50, y / 10) for x, y in zip(fiftieths, tenths, strict=False))
+    sparse = SparseSupport(zero_weights=True, measured_speedup=points)
+    ratio = speed_break_even(sparse)
+    grid = np.arange(1000) / 1000
+    slower = grid[sparse_time_factor(sparse, grid) > 1.0 + 1e-9]
+    assert ratio is not None
+    assert ratio == 0.0 or ratio < 1.0
+    last = slower.max() if len(slower) else -1e-3
+    assert last < ratio + 1e-9
+    assert ratio <= last + 1e-3 + 1e-9
+
+
+def test_a_curve_that_starts_above_one_pays_from_the_first_weight_on() -> None:
+    sparse = SparseSupport(zero_weights=True, measured_speedup=((0.1, 1.2), (0.5, 2.0)))
+    assert sparse_time_factor(sparse, np.array([0.05]))[0] < 1.0
+    assert speed_break_even(sparse) == 0.0
+
+
 @settings(max_examples=60)
 @given(
     st.sampled_from([(32, 16, 3, 3), (10, 128), (128, 1152), (500, 800)]),
