@@ -93,7 +93,8 @@ def losing(workload: Workload, batch: ConfigurationBatch, hardware: HardwareProf
 
     Slower: sparse execution on hardware that skips zero weights takes longer than dense execution. Larger: every format
     for single zeros (of those that the hardware reads) takes more bits than dense storage. Layers with whole channels
-    removed are smaller dense layers and never lose, nor do those that leave out single outputs.
+    removed are smaller dense layers and never lose, nor do those that leave out single outputs. Slower is ADMM-NN's
+    break-even (Ren et al. 2019: speed in the same silicon area, nothing else); larger is ours.
     """
     columns, _ = layer_columns(workload)
     ratio = batch.pruning_ratio.T
@@ -128,9 +129,10 @@ def losing_layers(workload: Workload, configuration: Configuration, hardware: Ha
 
 
 def restore_to_dense(workload: Workload, configuration: Configuration, hardware: HardwareProfile) -> Configuration:
-    """The configuration with every losing layer (:func:`losing`) unpruned, as ADMM-NN restores such layers.
+    """The configuration with every losing layer (:func:`losing`) unpruned.
 
-    Ren et al. 2019, hardware-aware algorithm: a layer below its break-even pruning ratio is restored to dense.
+    Ren et al. 2019, hardware-aware algorithm of ADMM-NN: a layer below its break-even pruning ratio, that is slower
+    than dense in the same silicon area, is restored to dense. That layers larger than dense are restored too is ours.
     """
     lost = losing_layers(workload, configuration, hardware)
     return replace(
@@ -144,7 +146,7 @@ def restore_to_dense(workload: Workload, configuration: Configuration, hardware:
 def overall_speedup(operations: Sequence[float], speedups: Sequence[float]) -> float:
     """Speed-up of a network from those of its layers, weighted by dense operations: sum(o) / sum(o / s).
 
-    Reproduces the five overall figures of ADMM-NN's Table 9 from its per-layer ones (derived in the fact sheet; the
-    paper does not state the rule).
+    Reproduces the five overall figures of ADMM-NN's Table 9 from its per-layer ones (inferred; the paper does not state
+    the rule).
     """
     return sum(operations) / sum(count / speedup for count, speedup in zip(operations, speedups, strict=True))

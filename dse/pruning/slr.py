@@ -65,7 +65,7 @@ class SLRPruning(SplitPruning):
     An iteration has two halves, each accepted if the Lagrangian has fallen by it: the trained weights against the old
     sparse copies, then the new sparse copies. The task loss of a pair of weights is the mean over the steps since the
     last iteration (inferred: the code takes its last batches), and a rejected half leaves s, k and the multipliers as
-    they are (inferred). ``numerator`` is what the sheet leaves open: in the second half the old gap is the one of the
+    they are (inferred). ``numerator`` is what the paper leaves open: in the second half the old gap is the one of the
     "fixed" pair of before the iteration, or of the "renewed" one that the code overwrites on the way; the latter was
     the better one on LeNet-300-100 at 80x.
     """
