@@ -3,14 +3,12 @@
 from cost_models.bits import FULL_PRECISION, TERNARY, check_bits, stored_bits
 from cost_models.break_even import (
     LayerBreakEven,
-    SpikingBreakEven,
     break_even,
     losing,
     losing_layers,
     overall_speedup,
     restore_to_dense,
     restored,
-    spiking_break_even,
     storage_break_even,
 )
 from cost_models.channel_removal import in_whole_channels, live_input_shares, to_whole_channels
@@ -27,6 +25,12 @@ from cost_models.quantities import format_quantity, parse_quantity
 from cost_models.registry import Registry, unknown_name
 from cost_models.report import CostReport, LayerCost, Totals
 from cost_models.sparse_execution import SparseSupport, speed_break_even
+from cost_models.spiking_break_even import (
+    SpikingAgainstDense,
+    SpikingBreakEven,
+    spiking_against_dense,
+    spiking_break_even,
+)
 from cost_models.workload import Layer, Workload
 
 __all__ = [
@@ -47,6 +51,7 @@ __all__ = [
     "LayerCost",
     "Registry",
     "SparseSupport",
+    "SpikingAgainstDense",
     "SpikingBreakEven",
     "Totals",
     "Workload",
@@ -68,6 +73,7 @@ __all__ = [
     "restored",
     "speed_break_even",
     "spend_where_it_pays",
+    "spiking_against_dense",
     "spiking_break_even",
     "storage_break_even",
     "stored_bits",

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from cost_models.bits import check_bits, stored_bits
 from cost_models.configuration import Configuration
 from cost_models.configuration_batch import ConfigurationBatch
-from cost_models.conventions import Conventions
 from cost_models.errors import check_count
-from cost_models.estimate import estimate_many
 from cost_models.hardware import HardwareProfile
 from cost_models.layer_costs import Flags, stored_widths
 from cost_models.memory import STORAGE_FORMATS, UNSTRUCTURED_FORMATS
 from cost_models.operations import kept_weights, layer_columns
 from cost_models.sparse_execution import sparse_time_factor, speed_break_even
+from cost_models.spiking_break_even import SpikingBreakEven, spiking_break_even
 from cost_models.workload import Layer, Workload
-
-#: The largest number of time steps that is tried.
-MOST_TIME_STEPS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class SpikingBreakEven:
-    """A spiking layer against its ordinary counterpart with ceil(log2(T + 1))-bit activations.
-
-    ``spike_rate`` is the largest share of spiking inputs at which ``time_steps`` steps take no more energy than one
-    pass of the counterpart: None where they always take more, 1 where they never do. ``most_time_steps`` is the largest
-    number of steps, up to :data:`MOST_TIME_STEPS`, up to which that holds at the workload's own spike rate: 0 where not
-    even one does.
-    """
-
-    time_steps: int
-    spike_rate: float | None
-    most_time_steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,72 +88,6 @@ def storage_break_even(layer: Layer, weight_bits: float, storage_format: str) ->
     return 1.0 - low / weights
 
 
-def spiking_break_even(
-    layer: Layer, hardware: HardwareProfile, weight_bits: float, membrane_bits: float, time_steps: int
-) -> SpikingBreakEven | None:
-    """When spikes take no more energy than numbers; None for a layer without spiking input.
-
-    T steps of spikes carry T + 1 levels, the counterpart's activations b = ceil(log2(T + 1)) bits. With M the MACs of a
-    pass, r the spike rate, I inputs, O neurons, W stored weight bits, m membrane bits and e_s joules per bit of memory:
-
-    ``E_snn(r, T) = T [r M e_ac + O e_update + (W + I + O + 2 O m) e_s]``
-
-    ``E_ann(T) = M e_mac(b) + (W + (I + O) b) e_s``
-
-    E_snn is a straight line in r, so the rate is ``(E_ann(T) - E_snn(0, T)) / (E_snn(1, T) - E_snn(0, T))``. Both sides
-    are priced by :func:`cost_models.estimate_many` for the layer alone, which adds what the profile has beyond them
-    (weights fetched for each operation, weights that do not fit on the chip). Counting operations alone, as most papers
-    do, leaves only ``r T e_ac = e_mac``. At 32 weight bits the counterpart computes in floats, whatever T is.
-    """
-    if not layer.spiking_input:
-        return None
-    steps = np.arange(1, MOST_TIME_STEPS + 1)
-    plain = replace(layer, spiking_input=False, static_input=False, neurons=0, neuron=None)
-    widths = [max(1, math.ceil(math.log2(count + 1))) for count in (*steps.tolist(), time_steps)]
-    by_width = {
-        width: _energies(plain, hardware, weight_bits, math.nan, [1], [1.0], Conventions(activation_bits=width))[0]
-        for width in dict.fromkeys(widths)
-    }
-    dense = by_width[widths[-1]]
-    counts = np.append(steps, [time_steps, time_steps])
-    rates = np.append(np.full(len(steps), layer.input_density), [0.0, 1.0])
-    state = membrane_bits if layer.neurons else math.nan
-    *own, silent, busy = _energies(layer, hardware, weight_bits, state, counts, rates, Conventions())
-    if busy <= dense:
-        rate: float | None = 1.0
-    elif silent > dense:
-        rate = None
-    else:
-        rate = (dense - silent) / (busy - silent)
-    pays = [energy <= by_width[width] for energy, width in zip(own, widths[:-1], strict=True)]
-    most = pays.index(False) if False in pays else MOST_TIME_STEPS
-    return SpikingBreakEven(time_steps, rate, most)
-
-
-def _energies(
-    layer: Layer,
-    hardware: HardwareProfile,
-    weight_bits: float,
-    membrane_bits: float,
-    time_steps: npt.ArrayLike,
-    input_density: npt.ArrayLike,
-    conventions: Conventions,
-) -> list[float]:
-    """Joules of the layer alone, unpruned, for several numbers of time steps and input densities (n,)."""
-    alone = Workload(layer.name, layer.input_shape, (replace(layer, static_input=False),))
-    density = np.asarray(input_density, dtype=np.float64)[:, None]
-    zeros = np.zeros(density.shape)
-    batch = ConfigurationBatch(
-        zeros,
-        zeros + weight_bits,
-        zeros + membrane_bits,
-        np.asarray(time_steps, dtype=np.float64),
-        input_density=density,
-    )
-    energies: list[float] = estimate_many(alone, batch, hardware, conventions=conventions).energy_joules.tolist()
-    return energies
-
-
 def losing(workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile) -> Flags:
     """Which layers (n, L) are pruned and yet slower or larger than dense; a search can exclude that band.
 
@@ -233,7 +146,7 @@ def restore_to_dense(workload: Workload, configuration: Configuration, hardware:
 def overall_speedup(operations: Sequence[float], speedups: Sequence[float]) -> float:
     """Speed-up of a network from those of its layers, weighted by dense operations: sum(o) / sum(o / s).
 
-    Reproduces the five overall figures of ADMM-NN's Table 9 from its per-layer ones (derived in the fact sheet; the
-    paper does not state the rule).
+    Reproduces the five overall figures of ADMM-NN's Table 9 from its per-layer ones (inferred; the paper does not state
+    the rule).
     """
     return sum(operations) / sum(count / speedup for count, speedup in zip(operations, speedups, strict=True))

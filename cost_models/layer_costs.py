@@ -137,7 +137,9 @@ def run_sparse(
     """Which layers are executed sparse, and the time they then take over dense time.
 
     A layer stored dense has no index to skip by and runs dense. Unless told otherwise a pruned layer runs sparse
-    where that is neither slower nor costs more energy than running it dense with its zeros in place.
+    where that is neither slower nor costs more energy than running it dense with its zeros in place: with n weights, k
+    of them kept, e joules an operation and e_i joules to decode an index, where the time factor
+    (:func:`cost_models.sparse_execution.sparse_time_factor`) is at most 1 and ``k e_i <= (n - k) e``. Rule: ours.
     """
     factor = sparse_time_factor(hardware.sparse, proposal.pruning_ratio)
     pruned = (proposal.pruning_ratio > 0) & (columns.weights > 0)
@@ -159,7 +161,18 @@ def energy_and_latency(
     hardware: HardwareProfile,
     conventions: Conventions,
 ) -> tuple[Numbers, Numbers]:
-    """Joules and seconds of each layer; ``resident`` (n,) tells where the whole network fits on the chip."""
+    """Joules and seconds of each layer; ``resident`` (n,) tells where the whole network fits on the chip.
+
+    With N the operations executed (kept ones where the layer runs sparse, else all that belong to computed outputs;
+    times the input density where the chip skips silent inputs of a layer that reads spikes), G those of its gate, e
+    joules each, e_i joules to decode an index (sparse only), U neuron updates, W and m stored bits of a weight and of a
+    membrane (32 for a layer without neurons), e_r, e_s, e_d joules per bit of register, SRAM and DRAM:
+
+    ``E = N (e + e_i) + G e_mac + U e_update + N (W + 2 m) e_r + SRAM bits * e_s + DRAM bits * e_d``
+
+    N (W + 2 m): each operation reads its weight, reads a partial sum as wide as the membrane and writes it back (ours).
+    Bits of SRAM and DRAM: :func:`_traffic`; seconds: :func:`cost_models.latency.layer_latency`.
+    """
     energies = operation_energies(hardware.arithmetic, conventions.activation_bits)
     width = storage.stored_width.astype(np.intp)
     width = np.where(proposal.wide, FULL_PRECISION, width) if not columns.weights.any() else width
@@ -192,6 +205,17 @@ def _traffic(
     hardware: HardwareProfile,
     conventions: Conventions,
 ) -> Traffic:
+    """Bits that SRAM and DRAM move for one input over all its passes P (ours).
+
+    With I inputs, O outputs, a bits of an activation, U neuron updates, m membrane bits, S bits of the weights with all
+    that is stored beside them, X of these the index, N operations executed and W bits of a weight:
+
+    - read: ``I P`` bits of spikes, or ``I a P`` of activations; written: ``U`` bits of spikes, one for each update, or
+      ``O a P`` of activations; the membrane of each update is read and written, ``2 m U``.
+    - weights: ``S P``, or ``N W + X P`` on a chip that fetches them for each operation.
+    - DRAM: weights alone, as activations and membranes never leave the chip; nothing where the whole network fits, else
+      ``S``, or ``S P`` for a layer that does not fit alone. What comes from DRAM is written to SRAM once more.
+    """
     stored = storage.weight_bits + storage.index_bits
     activation = np.where(proposal.wide, float(FULL_PRECISION), float(conventions.activation_bits))
     read = columns.input_elements * np.where(columns.spiking, 1.0, activation) * operations.passes

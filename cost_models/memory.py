@@ -81,9 +81,9 @@ def relative_index_bits(
 ) -> BitsPair:
     """Each kept weight with the gap to the one before, and a filler zero where a gap is too long for the index.
 
-    A filler takes a code of the weight's width and an index (Han et al. 2016, section 2; the sheet charges both). The
-    number of fillers is the expected one for uniformly random positions. Without ``index_bits`` the width that gives
-    the fewest bits is chosen for each tensor.
+    A filler takes a code of the weight's width and an index (Han et al. 2016, section 2, has the filler; that it takes
+    a code as well is inferred from the sizes in their tables). The number of fillers is the expected one for uniformly
+    random positions. Without ``index_bits`` the width that gives the fewest bits is chosen for each tensor.
     """
     density = np.maximum(kept, 1.0) / np.maximum(weights, 1.0)
     if index_bits is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,12 +85,13 @@ def sparse_time_factor(sparse: SparseSupport, pruning_ratio: Numbers) -> Numbers
 
 
 def speed_break_even(sparse: SparseSupport) -> float | None:
-    """The smallest pruning ratio at which sparse execution is no slower than dense; None where it never is.
+    """The smallest pruning ratio from which on sparse execution is no slower than dense; None where there is none.
 
     With the three losses the relative time d / (c e l) is 1 at d = c e l, so the ratio is 1 - c e l. On a measured
-    curve it is where the linear interpolation between two points reaches a speed-up of 1: x0 + (1 - y0) (x1 - x0) / (y1
-    - y0). The area model has no closed form because of the fillers; its time falls with the ratio, so the ratio is
-    found by bisection.
+    curve it lies on the last piece that rises to a speed-up of 1: x0 + (1 - y0) (x1 - x0) / (y1 - y0) between two
+    points, 1 - y (1 - x) beyond a last point (x, y) with y < 1, and 0 where no point is below 1, as the curve is held
+    below its first point. The area model has no closed form because of the fillers; its time falls with the ratio, so
+    the ratio is found by bisection.
     """
     if not sparse.zero_weights:
         return None
@@ -99,16 +99,18 @@ def speed_break_even(sparse: SparseSupport) -> float | None:
         return _curve_crossing(sparse.measured_speedup)
     if sparse.area is not None:
         return _bisected(sparse)
-    return 1.0 - sparse.clock_ratio * sparse.element_ratio * sparse.load_balance
+    return max(0.0, 1.0 - sparse.clock_ratio * sparse.element_ratio * sparse.load_balance)
 
 
-def _curve_crossing(points: tuple[tuple[float, float], ...]) -> float | None:
-    if points[0][1] >= 1.0:
-        return points[0][0]
-    for (x0, y0), (x1, y1) in itertools.pairwise(points):
-        if y1 >= 1.0:
+def _curve_crossing(points: tuple[tuple[float, float], ...]) -> float:
+    x1, y1 = points[-1]
+    if y1 < 1.0:
+        return 1.0 - y1 * (1.0 - x1)
+    for x0, y0 in reversed(points[:-1]):
+        if y0 < 1.0:
             return x0 + (1.0 - y0) * (x1 - x0) / (y1 - y0)
-    return 1.0 - points[-1][1] * (1.0 - points[-1][0])
+        x1, y1 = x0, y0
+    return 0.0
 
 
 def _bisected(sparse: SparseSupport) -> float | None:

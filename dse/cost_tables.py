@@ -58,19 +58,19 @@ def break_even_view(document: Mapping[str, Any], activity: str) -> Iterator[str 
     on_spikes = [layer for layer in document["layers"] if layer["spiking"]]
     yield f"{document['network']} on {document['hardware']}, {document['weight_bits']:g}-bit weights"
     yield PlainTable("Pruning ratio from which zeros pay, in time and in storage by format", columns, rows)
+    against = document["spiking_against_dense"]
     if on_spikes:
-        steps: int = document["time_steps"]
-        title = f"Where spikes over {steps} steps take no more energy than {steps.bit_length()}-bit activations once"
+        steps, bits = against["time_steps"], against["activation_bits"]
+        title = f"Where spikes over {steps} steps take no more energy than {bits}-bit activations once"
         columns = {"layer": "left", "spike rate up to": "right", "at its own rate up to T": "right"}
         own = [[one["name"], _rate(one["spiking"]["spike_rate"]), _steps(one["spiking"])] for one in on_spikes]
         yield PlainTable(title, columns, own)
-    against = document["spiking_against_dense"]
     if against is None:
         return
     spiking, dense = (human("energy_joules", against[f"{name}_energy_joules"]) for name in ("spiking", "dense"))
     yield (
-        f"Spiking, {against['time_steps']} time steps: {spiking} for one input; the same layers without spikes, once: "
-        f"{dense}."
+        f"Spiking, {against['time_steps']} time steps: {spiking} for one input; the same layers without spikes, "
+        f"{against['activation_bits']}-bit activations once: {dense}."
     )
     rate = against["break_even_spike_rate"]
     if rate is None:

@@ -83,13 +83,12 @@ def break_even(
     as_json: AsJson = False,
 ) -> None:
     """From which pruning ratio on zeros pay, in time and in storage; a spiking network against an ordinary one."""
-    from cost_models import check_bits, load_hardware
+    from cost_models import check_bits, load_hardware, spiking_against_dense
     from dse.network_cost import (
         Compression,
         break_even_document,
         network_workload,
         parse_shape,
-        spiking_against_dense,
         with_activity,
     )
 

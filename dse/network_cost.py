@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cost_models import (
@@ -14,6 +14,7 @@ from cost_models import (
     HardwareProfile,
     InputError,
     LayerBreakEven,
+    SpikingAgainstDense,
     Workload,
     break_even,
     estimate,
@@ -130,52 +131,6 @@ def with_activity(workload: Workload, spike_rate: float | None, densities: Mappi
     return workload, "spike rates as measured, from the budget file" if densities else ASSUMED
 
 
-@dataclass(frozen=True, slots=True)
-class SpikingAgainstDense:
-    """Energy for one input of the spiking network and of its ordinary counterpart (one pass, dense activations).
-
-    ``break_even_spike_rate`` is the spike rate below which the spiking one takes less; None where it never does, 1
-    where it always does.
-    """
-
-    time_steps: int
-    spiking_joules: float
-    dense_joules: float
-    break_even_spike_rate: float | None
-
-
-def spiking_against_dense(
-    workload: Workload, configuration: Configuration, hardware: HardwareProfile
-) -> SpikingAgainstDense | None:
-    """Compare ``workload`` at its densities with the same layers run once on dense activations; None without spikes.
-
-    The counterpart has the same pruning ratios and weight bits, no neurons and one time step. The energy of the spiking
-    network grows with the spike rate in a straight line, which is where the break-even rate comes from.
-    """
-    if not workload.spiking:
-        return None
-    plain = replace(
-        workload,
-        layers=tuple(
-            replace(layer, neurons=0, neuron=None, spiking_input=False, static_input=False, input_density=1.0)
-            for layer in workload.layers
-        ),
-    )
-    once = Configuration(tuple(replace(budget, membrane_bits=None) for budget in configuration.budgets), 1)
-    dense = estimate(plain, once, hardware).total.energy_joules
-
-    def energy(rate: float) -> float:
-        return estimate(with_activity(workload, rate, {})[0], configuration, hardware).total.energy_joules
-
-    silent, busy = energy(0.0), energy(1.0)
-    if busy <= dense:
-        rate: float | None = 1.0
-    else:
-        rate = (dense - silent) / (busy - silent) if silent <= dense else None
-    own = estimate(workload, configuration, hardware).total.energy_joules
-    return SpikingAgainstDense(configuration.time_steps, own, dense, rate)
-
-
 def break_even_document(
     workload: Workload,
     hardware: HardwareProfile,
@@ -186,7 +141,8 @@ def break_even_document(
     """The shape of ``dse break-even --json``; a ratio is null where sparsity never pays.
 
     ``spiking`` of a layer is its comparison with the same layer on ceil(log2(T + 1))-bit activations, null where its
-    input is not spikes; a spike rate of null says that spikes never pay, 1 that they always do.
+    input is not spikes; ``spiking_against_dense`` compares the whole networks in the same way. A spike rate of null
+    says that spikes never pay, 1 that they always do.
     """
     rows: tuple[LayerBreakEven, ...] = break_even(
         workload, hardware, weight_bits=weight_bits, membrane_bits=8, time_steps=configuration.time_steps
@@ -210,6 +166,7 @@ def break_even_document(
         if against is None
         else {
             "time_steps": against.time_steps,
+            "activation_bits": against.activation_bits,
             "spiking_energy_joules": against.spiking_joules,
             "dense_energy_joules": against.dense_joules,
             "break_even_spike_rate": against.break_even_spike_rate,

@@ -24,6 +24,7 @@ from cost_models import (
     losing,
     restore_to_dense,
     speed_break_even,
+    spiking_against_dense,
     storage_break_even,
 )
 from cost_models.memory import STORAGE_FORMATS
@@ -51,6 +52,32 @@ def test_the_area_model_crosses_once(weights: float, features: float, bits: int,
     assert (sparse_time_factor(sparse, np.linspace(ratio + 1e-6, 0.9999, 50)) <= 1.0).all()
     if ratio > 0:
         assert (sparse_time_factor(sparse, np.linspace(0.0, ratio - 1e-6, 50)) > 1.0).all()
+
+
+@given(
+    st.lists(st.integers(0, 49), min_size=2, max_size=6, unique=True).map(sorted),
+    st.lists(st.integers(1, 40), min_size=6, max_size=6),
+)
+def test_from_the_break_even_of_a_curve_on_no_ratio_is_slower_and_just_below_it_one_is(
+    fiftieths: list[int], tenths: list[int]
+) -> None:
+    """Any curve, falling pieces too, by brute force over a grid of ratios on which its points lie."""
+    points = tuple((x / 50, y / 10) for x, y in zip(fiftieths, tenths, strict=False))
+    sparse = SparseSupport(zero_weights=True, measured_speedup=points)
+    ratio = speed_break_even(sparse)
+    grid = np.arange(1000) / 1000
+    slower = grid[sparse_time_factor(sparse, grid) > 1.0 + 1e-9]
+    assert ratio is not None
+    assert ratio == 0.0 or ratio < 1.0
+    last = slower.max() if len(slower) else -1e-3
+    assert last < ratio + 1e-9
+    assert ratio <= last + 1e-3 + 1e-9
+
+
+def test_a_curve_that_starts_above_one_pays_from_the_first_weight_on() -> None:
+    sparse = SparseSupport(zero_weights=True, measured_speedup=((0.1, 1.2), (0.5, 2.0)))
+    assert sparse_time_factor(sparse, np.array([0.05]))[0] < 1.0
+    assert speed_break_even(sparse) == 0.0
 
 
 @settings(max_examples=60)
@@ -116,6 +143,45 @@ def test_at_the_spiking_break_even_both_networks_take_the_same_energy(name: str,
         conventions=Conventions(activation_bits=activation),
     )
     assert own.total.energy_joules == pytest.approx(other.total.energy_joules, rel=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 12), st.floats(0, 1), st.sampled_from([2, 4, 8, 32]), st.sampled_from(hardware_names()))
+def test_a_network_of_one_layer_has_the_break_even_of_the_layer(steps: int, rate: float, bits: int, name: str) -> None:
+    hardware = load_hardware(name)
+    workload = replace(ALONE, layers=(replace(LAYER, input_density=rate),))
+    budget = LayerBudget("conv", 0, bits, 8)
+    network = spiking_against_dense(workload, Configuration((budget,), steps), hardware)
+    layer = break_even(workload, hardware, weight_bits=bits, membrane_bits=8, time_steps=steps)[0].spiking
+    assert network is not None
+    assert layer is not None
+    assert network.break_even_spike_rate == layer.spike_rate
+    if layer.most_time_steps >= steps:
+        assert network.spiking_joules <= network.dense_joules
+    elif layer.most_time_steps == steps - 1:
+        assert network.spiking_joules > network.dense_joules
+
+
+@pytest.mark.parametrize(("steps", "bits"), [(1, 1), (3, 2), (4, 3), (8, 4)])
+def test_the_counterpart_of_a_network_keeps_the_image_at_8_bits_and_has_few_bits_between_layers(
+    steps: int, bits: int
+) -> None:
+    """Against ordinary estimates, one for each layer alone; both networks fit on the chip."""
+    hardware = load_hardware("edge_asic_45nm")
+    image = Layer("image", "conv", (16, 3, 3, 3), 196, (3, 14, 14), (16, 14, 14), neurons=3136, neuron="m")
+    workload = Workload("two layers", (3, 14, 14), (image, LAYER))
+    configuration = Configuration((LayerBudget("image", 0.5, 4, 8), LayerBudget("conv", 0.75, 2, 8)), steps)
+    found = spiking_against_dense(workload, configuration, hardware)
+    expected = 0.0
+    for layer, budget, width in zip((image, LAYER), configuration.budgets, (8, bits), strict=True):
+        plain = replace(layer, neurons=0, neuron=None, spiking_input=False, input_density=1.0)
+        alone = Workload(layer.name, layer.input_shape, (plain,))
+        once = Configuration((replace(budget, membrane_bits=None),))
+        conventions = Conventions(activation_bits=width)
+        expected += estimate(alone, once, hardware, conventions=conventions).total.energy_joules
+    assert found is not None
+    assert found.activation_bits == bits
+    assert found.dense_joules == pytest.approx(expected, rel=1e-12)
 
 
 def test_more_time_steps_leave_less_room_for_spikes() -> None:

@@ -15,10 +15,11 @@ from cost_models import (
     estimate,
     hardware_names,
     load_hardware,
+    spiking_against_dense,
 )
 from dse.cli import main
 from dse.export import EXPORT_FORMATS
-from dse.network_cost import Compression, network_workload, parse_shape, spiking_against_dense, with_activity
+from dse.network_cost import Compression, network_workload, parse_shape, with_activity
 from dse.networks import NETWORKS, build_network
 from dse.search import ENGINES
 from dse.tasks import TASKS
@@ -208,6 +209,16 @@ def test_break_even_of_spikes_is_told_for_each_layer_that_reads_them(capsys: pyt
         )
     assert found["layers"][0]["spiking"] is None
     assert "Where spikes over 3 steps take no more energy than 2-bit activations once" in answer(capsys, *words)
+
+
+def test_break_even_prices_one_counterpart_for_the_layers_and_for_the_network(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["break-even", "spiking_cnn", "--input", "1x8x8", "--time-steps", "4"]
+    shown = " ".join(answer(capsys, *words).split())
+    assert "take no more energy than 3-bit activations once" in shown
+    assert "the same layers without spikes, 3-bit activations once" in shown
+    assert document(capsys, *words)["spiking_against_dense"]["activation_bits"] == 3
 
 
 @pytest.mark.parametrize("steps", [1, 4])

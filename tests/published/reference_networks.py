@@ -197,7 +197,7 @@ def same(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
 class Branch(nn.Module):
     """One of RetinaNet's two heads: four convolutions and a prediction, for each of five levels.
 
-    ``light`` is the released Light-weight RetinaNet (fact sheet): the finest level has its own 1 x 1 convolutions, the
+    ``light`` is the authors' released Light-weight RetinaNet: the finest level has its own 1 x 1 convolutions, the
     first convolution of every level is private, the rest is shared among the coarser levels; the class prediction of
     the finest level is 1 x 1 as well, the box prediction 3 x 3 and shared by all.
     """

@@ -1,8 +1,9 @@
 """Deep Compression's per-layer sizes (Han et al., ICLR 2016, tables 2 to 5; figures of pruning plus quantisation, P+Q).
 
-The paper's storage, by the fact sheet's model: a relative index of fixed width with filler zeros, a codebook of 2^b
-floats for each layer, no biases, 32-bit weights as the baseline. Positions are taken as uniformly random, which makes
-the sizes expected ones. conv1_1 of VGG-16 cannot be met (38.4 % against 40.0 published), the sheet says so too.
+The paper's storage (section 2 and the tables): a relative index of fixed width with filler zeros, a codebook of 2^b
+floats for each layer, no biases, 32-bit weights as the baseline; that a filler takes a weight's code is inferred.
+Positions are taken as uniformly random, which makes the sizes expected ones. conv1_1 of VGG-16 cannot be met this way
+(38.4 % against 40.0 published).
 """
 
 from __future__ import annotations
@@ -92,5 +93,5 @@ def test_each_network_has_its_published_size(name: str) -> None:
     assert sizes(name)[1] == pytest.approx(TABLES[name][2], abs=0.3)
 
 
-def test_the_exception_is_as_the_sheet_has_it() -> None:
+def test_the_one_layer_that_misses_its_published_size_misses_it_by_no_more_than_told() -> None:
     assert sizes("VGG-16")[0]["conv1_1"] == pytest.approx(38.4, abs=0.05)

@@ -1,4 +1,4 @@
-"""Parameters and MACs of published networks (figures: papers and the reference sheet's exact arithmetic)."""
+"""Parameters and MACs of published networks (figures: the papers, or exact arithmetic on their layer lists)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def test_membranes_of_vgg9_take_the_published_memory(vgg9: Workload, bits: float
 
 
 def test_membranes_of_resnet19_take_the_published_memory() -> None:
-    """5.5 in the table are binary megabytes here, unlike VGG-9's row (the sheet: units are mixed between tables)."""
+    """5.5 in the table are binary megabytes here, unlike VGG-9's row (inferred: no other unit fits either row)."""
     workload = trace(networks.on_meta(networks.spiking_resnet19), (3, 32, 32))
     total = estimate(workload, Configuration.uniform(workload), load_hardware("edge_asic_45nm")).total
     assert total.membrane_memory_bytes / 2**20 == pytest.approx(5.50, abs=0.005)
@@ -45,7 +45,7 @@ def published_vgg9(weight_bits: float, membrane_bits: float, partial_sum_bits: i
 
 
 def test_the_totals_of_vgg9_are_the_published_ones_with_a_third_buffer() -> None:
-    """48.58 and 3.75 MB, inferred (sheet 1.8): a partial sum for each neuron, 32 bit before and 8 bit after.
+    """48.58 and 3.75 MB, inferred: a partial sum for each neuron, 32 bit before and 8 bit after.
 
     The buffer is not the paper's word; this reading misses the printed totals by 0.2 % and 0.8 %.
     """

@@ -134,7 +134,7 @@ def test_the_kernel_agrees_with_autograd_for_masks_and_learned_thresholds(surrog
 
 
 class TestLearnedThreshold:
-    def test_its_gradient_is_the_sheets_sum(self) -> None:
+    def test_its_gradient_is_the_sum_over_fired_neurons_and_the_plain_sum(self) -> None:
         # LT-SNN: g_u = upstream x triangle(u - V); - sum g_u S(u - V) over those that fired, and the plain - sum g_u
         potential, upstream = [0.2, 0.9, 1.3, 1.9, 4.0], [1.0, -2.0, 0.5, 3.0, 1.0]
         flow = [up * max(0.0, 1 - abs(u - 1)) for u, up in zip(potential, upstream, strict=True)]
