@@ -19,6 +19,7 @@ from cost_models.errors import InputError
 from cost_models.estimate import estimate, estimate_many, estimate_reports
 from cost_models.hardware import HardwareProfile, hardware_names, load_hardware
 from cost_models.hardware_aware import spend_where_it_pays
+from cost_models.mask_memory import mask_bits
 from cost_models.memory import STORAGE_FORMATS
 from cost_models.operation_conventions import OPERATION_CONVENTIONS
 from cost_models.quantities import format_quantity, parse_quantity
@@ -67,6 +68,7 @@ __all__ = [
     "load_hardware",
     "losing",
     "losing_layers",
+    "mask_bits",
     "overall_speedup",
     "parse_quantity",
     "restore_to_dense",

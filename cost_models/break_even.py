@@ -13,7 +13,7 @@ from cost_models.configuration_batch import ConfigurationBatch
 from cost_models.errors import check_count
 from cost_models.hardware import HardwareProfile
 from cost_models.layer_costs import Flags, stored_widths
-from cost_models.memory import STORAGE_FORMATS, UNSTRUCTURED_FORMATS
+from cost_models.memory import STORAGE_FORMATS, formats_for
 from cost_models.operations import kept_weights, layer_columns
 from cost_models.sparse_execution import sparse_time_factor, speed_break_even
 from cost_models.spiking_break_even import SpikingBreakEven, spiking_break_even
@@ -48,7 +48,7 @@ def break_even(
     check_bits("weight_bits", weight_bits)
     check_count("time_steps", time_steps, at_least=1)
     speed = speed_break_even(hardware.sparse)
-    formats = [name for name in STORAGE_FORMATS if name not in ("dense", "channel")]
+    formats = formats_for("any", "groups")
     return tuple(
         LayerBreakEven(
             layer.name,
@@ -102,7 +102,7 @@ def losing(workload: Workload, batch: ConfigurationBatch, hardware: HardwareProf
     width = stored_widths(batch.weight_bits.T)
     dense = columns.weights * width
     smallest = np.full(ratio.shape, np.inf)
-    formats = [name for name in UNSTRUCTURED_FORMATS if name in (hardware.storage_formats or UNSTRUCTURED_FORMATS)]
+    formats = [name for name in formats_for("any") if name in (hardware.storage_formats or STORAGE_FORMATS)]
     for name in formats:
         data, overhead = STORAGE_FORMATS[name](columns.weights, kept, width, columns.rows, columns.columns)
         smallest = np.minimum(smallest, data + overhead)

@@ -8,7 +8,7 @@ from functools import partial
 from cost_models.bits import check_bits
 from cost_models.errors import InputError, check_count
 from cost_models.hardware import HardwareProfile
-from cost_models.memory import DEFAULT_FORMATS, STORAGE_FORMATS, FormatBits, check_formats, relative_index_bits
+from cost_models.memory import STORAGE_FORMATS, FormatBits, check_formats, default_formats, relative_index_bits
 from cost_models.registry import unknown_name
 
 EXECUTIONS = ("cheapest", "sparse", "dense")
@@ -20,7 +20,7 @@ class Conventions:
     """The accounting in force.
 
     Memory: ``storage_formats``, of which the cheapest is taken for each layer (name one to fix it; None: those of the
-    hardware profile, else :data:`cost_models.memory.DEFAULT_FORMATS`); ``index_bits`` of the relative index (None: the
+    hardware profile, else :func:`cost_models.memory.default_formats`); ``index_bits`` of the relative index (None: the
     best width for each layer); ``weight_table`` beside weights narrower than 32 bits: one "scale" for the layer, one
     for each output "channel scale", a "codebook" of 2^b values, or "none", each entry of
     ``table_bits``; ``parameter_bits`` of biases and of the affine parameters of norms; ``fold_norms``: a norm behind a
@@ -58,7 +58,7 @@ class Conventions:
 
     def formats_on(self, hardware: HardwareProfile) -> tuple[str, ...]:
         """The storage formats that are compared on this hardware."""
-        return self.storage_formats or hardware.storage_formats or DEFAULT_FORMATS
+        return self.storage_formats or hardware.storage_formats or default_formats()
 
     def format_bits(self, name: str) -> FormatBits:
         """The function that counts the bits of a storage format under these conventions."""

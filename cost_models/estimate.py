@@ -3,70 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TypeAlias
+from dataclasses import fields, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from cost_models.bits import FULL_PRECISION
 from cost_models.channel_removal import remove_channels
 from cost_models.configuration import Configuration
 from cost_models.configuration_batch import ConfigurationBatch, CostArrays
 from cost_models.conventions import Conventions
+from cost_models.cost_rows import CostRows, Variants, costs_by_layer, totals_of
 from cost_models.errors import InputError
 from cost_models.hardware import HardwareProfile
 from cost_models.layer_costs import (
     Flags,
     Proposal,
-    Storage,
     all_operations,
     energy_and_latency,
     layer_storage,
     sum_rows,
 )
 from cost_models.memory import Numbers
-from cost_models.operations import LayerColumns, Operations, dense_operations, layer_columns
-from cost_models.report import CostReport, LayerCost, Totals
+from cost_models.operations import LayerColumns, dense_operations, layer_columns
+from cost_models.report import CostReport, Totals
 from cost_models.sparse_execution import speed_break_even
 from cost_models.workload import Workload
 
 #: Numbers in one array of a chunk: small enough for the cache, large enough that numpy's call costs nothing.
 _CHUNK = 65_536
 _DEFAULT = Conventions()
-Variants: TypeAlias = npt.NDArray[np.intp] | slice
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """The costs of some layers, arrays (layers, n); ``variant`` (n,) says which column belongs to a configuration.
-
-    ``whole`` are the layers of the uncompressed network, ``columns`` those without removed channels.
-    """
-
-    whole: LayerColumns
-    columns: LayerColumns
-    operations: Operations
-    storage: Storage
-    energy: Numbers
-    latency: Numbers
-    variant: Variants
-
-    def total(self, rows: Numbers) -> Numbers:
-        """Sums over the layers (n,)."""
-        total = sum_rows(rows)
-        return total if len(total) == 1 else total[self.variant]
-
-    @property
-    def removed(self) -> Numbers:
-        """Parameters that are pruned or gone with their channels (layers, n)."""
-        biases = self.whole.other_parameters - self.columns.other_parameters
-        return self.whole.weights - self.operations.kept + biases
-
-    def by_configuration(self, rows: Numbers) -> list[list[float]]:
-        """The layers' values for each configuration."""
-        values: list[list[float]] = np.broadcast_to(rows, self.energy.shape)[:, self.variant].T.tolist()
-        return values
 
 
 def estimate_many(
@@ -83,7 +48,7 @@ def estimate_many(
     """
     result = {field.name: np.empty(len(batch)) for field in fields(CostArrays)}
     for part, weighted, others in _chunks(workload, batch, hardware, conventions):
-        for name, values in _totals(weighted, others).items():
+        for name, values in totals_of(weighted, others).items():
             result[name][part] = values
     return CostArrays(**result)
 
@@ -120,12 +85,12 @@ def estimate_reports(
         batch = batch.with_measured(workload, measured)
     reports: list[CostReport] = []
     for part, weighted, others in _chunks(workload, batch, hardware, conventions):
-        totals = _totals(weighted, others)
+        totals = totals_of(weighted, others)
         counts = {name: totals.pop(name).astype(np.int64) for name in ("parameters", "parameters_kept", "neurons")}
         chunk = configurations[part]
         arrays = {**totals, **counts}
         lists = {name: np.broadcast_to(values, len(chunk)).tolist() for name, values in arrays.items()}
-        layers = _layer_costs(workload, chunk, weighted, others, speed_break_even(hardware.sparse))
+        layers = costs_by_layer(workload, chunk, weighted, others, speed_break_even(hardware.sparse))
         for row, (configuration, costs) in enumerate(zip(chunk, layers, strict=True)):
             total = Totals(**{name: values[row] for name, values in lists.items()})
             reports.append(CostReport(workload.network, hardware.name, configuration.time_steps, costs, total))
@@ -134,7 +99,7 @@ def estimate_reports(
 
 def _chunks(
     workload: Workload, batch: ConfigurationBatch, hardware: HardwareProfile, conventions: Conventions
-) -> Iterator[tuple[slice, _Rows, _Rows]]:
+) -> Iterator[tuple[slice, CostRows, CostRows]]:
     layers = len(workload.compressible)
     if batch.pruning_ratio.shape[1] != layers:
         raise InputError(
@@ -155,7 +120,7 @@ def _costs(
     batch: ConfigurationBatch,
     hardware: HardwareProfile,
     conventions: Conventions,
-) -> tuple[_Rows, _Rows]:
+) -> tuple[CostRows, CostRows]:
     columns, other_columns = whole, whole_others
     formats = conventions.formats_on(hardware)
     proposal = _proposal(whole, batch)
@@ -173,7 +138,7 @@ def _costs(
     energy, latency = energy_and_latency(columns, operations, storage, proposal, resident, hardware, conventions)
     if batch.channel is not None:  # dense counts are those of the whole network
         operations = replace(operations, macs_dense=dense_operations(whole, operations.passes))
-    weighted = _Rows(whole, columns, operations, storage, energy, latency, slice(None))
+    weighted = CostRows(whole, columns, operations, storage, energy, latency, slice(None))
     # Layers without a budget differ only by time steps, by where the network fits, by the kind of activations, and by
     # the channels that are left; without the last there are few variants of them.
     steps: Numbers = batch.time_steps
@@ -187,7 +152,7 @@ def _costs(
     energy, latency = energy_and_latency(
         other_columns, other_operations, fixed_storage, others, resident, hardware, conventions
     )
-    return weighted, _Rows(whole_others, other_columns, other_operations, fixed_storage, energy, latency, variant)
+    return weighted, CostRows(whole_others, other_columns, other_operations, fixed_storage, energy, latency, variant)
 
 
 def _proposal(columns: LayerColumns, batch: ConfigurationBatch) -> Proposal:
@@ -216,94 +181,3 @@ def _unbudgeted(columns: LayerColumns, time_steps: Numbers, wide: Flags) -> Prop
     shape = (columns.weights.shape[0], len(time_steps))
     none = np.zeros(columns.weights.shape)
     return Proposal(none, full, full, time_steps, columns.input_density, None, np.broadcast_to(wide, shape))
-
-
-def _totals(weighted: _Rows, others: _Rows) -> dict[str, Numbers]:
-    def total(read: str, source: str) -> Numbers:
-        rows = [part.total(getattr(getattr(part, source), read)) for part in (weighted, others)]
-        return rows[0] + rows[1]
-
-    parameters = total("weights", "whole") + total("other_parameters", "whole")
-    weight, index = total("weight_bits", "storage") / 8.0, total("index_bits", "storage") / 8.0
-    membrane = total("membrane_bits", "storage") / 8.0
-    return {
-        "macs_dense": total("macs_dense", "operations"),
-        "macs": total("macs", "operations"),
-        "synops": total("synops", "operations"),
-        "parameters": parameters,
-        "parameters_kept": parameters - (weighted.total(weighted.removed) + others.total(others.removed)),
-        "neurons": total("neurons", "columns"),
-        "weight_memory_bytes": weight,
-        "index_memory_bytes": index,
-        "membrane_memory_bytes": membrane,
-        "memory_bytes": weight + index + membrane,
-        "energy_joules": weighted.total(weighted.energy) + others.total(others.energy),
-        "latency_seconds": weighted.total(weighted.latency) + others.total(others.latency),
-    }
-
-
-def _layer_costs(
-    workload: Workload,
-    configurations: Sequence[Configuration],
-    weighted: _Rows,
-    others: _Rows,
-    break_even: float | None,
-) -> Iterator[tuple[LayerCost, ...]]:
-    """The layers' costs for each configuration, in the order of the workload."""
-    with_budget, without = _values(weighted), _values(others)
-    names, codes = weighted.storage.format_names, weighted.storage.format_index.T.tolist()
-    fixed = [(layer.name, layer.kind, layer.compressible, layer.parameters) for layer in workload.layers]
-    for row, configuration in enumerate(configurations):
-        budgets = {budget.layer: budget for budget in configuration.budgets}
-        rows, plain = _columns(with_budget, row), _columns(without, row)
-        formats = iter(codes[row])
-        costs = []
-        for name, kind, compressible, parameters in fixed:
-            macs_dense, macs, synops, removed, neurons, weight, index, membrane, energy, latency = next(
-                rows if compressible else plain
-            )
-            budget = budgets[name] if compressible else None
-            width = budget.membrane_bits if budget else None
-            costs.append(
-                LayerCost(
-                    name,
-                    kind,
-                    macs_dense,
-                    macs,
-                    synops,
-                    parameters,
-                    parameters - int(removed),
-                    int(neurons),
-                    budget.pruning_ratio if budget else 0.0,
-                    budget.weight_bits if budget else None,
-                    (width or FULL_PRECISION) if neurons else None,
-                    names[next(formats)] if budget else "dense",
-                    weight,
-                    index,
-                    membrane,
-                    (break_even if budget.granularity == "weight" else 0.0) if budget else None,
-                    energy,
-                    latency,
-                )
-            )
-        yield tuple(costs)
-
-
-def _columns(values: list[list[list[float]]], row: int) -> Iterator[tuple[float, ...]]:
-    return zip(*(column[row] for column in values), strict=True)
-
-
-def _values(rows: _Rows) -> list[list[list[float]]]:
-    arrays = (
-        rows.operations.macs_dense,
-        rows.operations.macs,
-        rows.operations.synops,
-        rows.removed,
-        rows.columns.neurons,
-        rows.storage.weight_bits / 8.0,
-        rows.storage.index_bits / 8.0,
-        rows.storage.membrane_bits / 8.0,
-        rows.energy,
-        rows.latency,
-    )
-    return [rows.by_configuration(values) for values in arrays]

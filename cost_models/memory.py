@@ -9,8 +9,9 @@ know where they belong.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +22,29 @@ from cost_models.registry import Registry, unknown_name
 Numbers: TypeAlias = npt.NDArray[np.float64]
 BitsPair: TypeAlias = tuple[Numbers, Numbers]
 FormatBits: TypeAlias = Callable[[Numbers, Numbers, Numbers, Numbers, Numbers], BitsPair]
+Zeros: TypeAlias = Literal["none", "any", "groups", "channels"]
 
 #: Widths of the relative index that are tried when none is asked for.
 INDEX_WIDTHS = tuple(range(1, 11))
 #: Width of a run-length code.
 RUN_BITS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFormat:
+    """A storage format: the function that counts its bits, and all that the rest of the model has to know of it.
+
+    ``zeros`` are those that it leaves out: "none", "any" pattern, "groups" with so many zeros among so many neighbours,
+    or whole "channels". ``by_default``: it is compared where no format is fixed.
+    """
+
+    bits: FormatBits
+    zeros: Zeros
+    by_default: bool = False
+
+    def __call__(self, weights: Numbers, kept: Numbers, bits: Numbers, rows: Numbers, columns: Numbers) -> BitsPair:
+        """(data bits, overhead bits); arguments as in the module's docstring."""
+        return self.bits(weights, kept, bits, rows, columns)
 
 
 def whole_bits(values: Numbers) -> Numbers:
@@ -144,25 +163,35 @@ def channel_bits(weights: Numbers, kept: Numbers, bits: Numbers, rows: Numbers, 
 
 
 #: Storage formats by name, in the order in which equal sizes are decided.
-STORAGE_FORMATS: Registry[FormatBits] = Registry(
+STORAGE_FORMATS: Registry[StorageFormat] = Registry(
     "storage format",
     {
-        "dense": dense_bits,
-        "bitmap": bitmap_bits,
-        "relative index": relative_index_bits,
-        "csr": csr_bits,
-        "csc": csc_bits,
-        "run length": run_length_bits,
-        "n:4": partial(n_of_m_bits, group=4),
-        "n:8": partial(n_of_m_bits, group=8),
-        "n:16": partial(n_of_m_bits, group=16),
-        "channel": channel_bits,
+        "dense": StorageFormat(dense_bits, "none", by_default=True),
+        "bitmap": StorageFormat(bitmap_bits, "any", by_default=True),
+        "relative index": StorageFormat(relative_index_bits, "any", by_default=True),
+        "csr": StorageFormat(csr_bits, "any", by_default=True),
+        "csc": StorageFormat(csc_bits, "any"),
+        "run length": StorageFormat(run_length_bits, "any"),
+        "n:4": StorageFormat(partial(n_of_m_bits, group=4), "groups"),
+        "n:8": StorageFormat(partial(n_of_m_bits, group=8), "groups"),
+        "n:16": StorageFormat(partial(n_of_m_bits, group=16), "groups"),
+        "channel": StorageFormat(channel_bits, "channels"),
     },
 )
-#: What is compared when no format is fixed.
-DEFAULT_FORMATS = ("dense", "bitmap", "relative index", "csr")
-#: Formats that any pattern of zeros fits.
-UNSTRUCTURED_FORMATS = ("bitmap", "relative index", "csr", "csc", "run length")
+
+
+def default_formats() -> tuple[str, ...]:
+    """What is compared when no format is fixed."""
+    return tuple(name for name, entry in STORAGE_FORMATS.items() if entry.by_default)
+
+
+def formats_for(*zeros: Zeros) -> tuple[str, ...]:
+    """The formats that leave out zeros of one of these kinds (:class:`StorageFormat`).
+
+    >>> formats_for("any")
+    ('bitmap', 'relative index', 'csr', 'csc', 'run length')
+    """
+    return tuple(name for name, entry in STORAGE_FORMATS.items() if entry.zeros in zeros)
 
 
 def check_formats(where: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -8,9 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from cost_models import InputError
+from cost_models import Configuration, InputError, Layer, Workload, break_even, estimate, load_hardware, losing_layers
 from cost_models.mask_memory import filler_zeros, mask_bits
-from cost_models.memory import STORAGE_FORMATS, entries_per_weight, relative_index_bits, whole_bits
+from cost_models.memory import (
+    STORAGE_FORMATS,
+    StorageFormat,
+    default_formats,
+    entries_per_weight,
+    formats_for,
+    relative_index_bits,
+    whole_bits,
+)
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 60))
 
@@ -88,6 +96,23 @@ def test_bits_never_rise_with_more_zeros(
     few, many = sorted((one % (weights + 1), other % (weights + 1)))
     fewer = formula_bits(storage_format, *shape, few, bits)
     assert fewer <= formula_bits(storage_format, *shape, many, bits) * (1 + 1e-12)
+
+
+def test_a_new_format_is_one_registration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a bit for each weight left out, say: it is compared, has a break-even, and keeps a layer from losing."""
+    workload = Workload("one layer", (100,), (Layer("fc", "linear", (10, 100)),))
+    hardware = load_hardware("loihi_like")
+    slightly = Configuration.uniform(workload, pruning_ratio=0.01, weight_bits=1)
+    assert losing_layers(workload, slightly, hardware) == ("fc",)
+    monkeypatch.setattr(STORAGE_FORMATS, "_entries", dict(STORAGE_FORMATS))
+    STORAGE_FORMATS.add(
+        "half bit",
+        StorageFormat(lambda weights, kept, bits, rows, columns: (kept * bits, (weights - kept) / 2), "any", True),
+    )
+    assert default_formats()[-1] == formats_for("any")[-1] == "half bit"
+    assert estimate(workload, slightly, hardware).layers[0].storage_format == "half bit"
+    assert break_even(workload, hardware, weight_bits=1)[0].storage["half bit"] == 0.0
+    assert losing_layers(workload, slightly, hardware) == ()
 
 
 @given(st.integers(2, 10**6))
