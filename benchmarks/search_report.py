@@ -196,8 +196,8 @@ def _whole_table(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) -> 
     yield ""
     shares = (0.95, 0.98, 0.99, 0.995, 0.998)
     heads = " | ".join(f"{share:.1%}" for share in shares)
-    yield f"| problem | sampler | seeds | {heads} | at 40 | at 200 | at the end, by single readings |"
-    yield "|---" * (6 + len(shares)) + "|"
+    yield f"| problem | sampler | seeds | {heads} | at 40 | at 80 | at 200 | at the end, by single readings |"
+    yield "|---" * (7 + len(shares)) + "|"
     for name, problem in problems.items():
         if not isinstance(problem, Trained):
             continue
@@ -206,7 +206,7 @@ def _whole_table(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) -> 
             own = _of(runs, name, sampler, sampler not in (OURS, PROBED))
             if own:
                 counts = [_count(statistics.median(_reached(run, share * best) for run in own)) for share in shares]
-                ends = [_median(own, mark) for mark in (40, 200)]
+                ends = [_median(own, mark) for mark in (40, 80, 200)]
                 levels = " | ".join("" if value is None else f"{value / best:.2%}" for value in ends)
                 read = statistics.median(run.by_readings[-1] for run in own)
                 yield f"| {name} | {sampler} | {len(own)} | {' | '.join(counts)} | {levels} | {read:.4f} |"
