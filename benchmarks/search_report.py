@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import search_ask_times
-from search_plan import MARKS, OURS, PROBED, SLOW, STOCK
+from search_plan import MARKS, OURS, PROBED, SLOW, SLOW_PROBLEMS, STOCK
 from search_problems import SearchProblem, Trained
 
 if TYPE_CHECKING:
@@ -145,6 +145,12 @@ def _against_slow(runs: Sequence[Run], problems: Mapping[str, SearchProblem]) ->
         yield "|---|---|---|---|---|---|"
         yield from lines
         yield ""
+        absent = [
+            f"{sampler} on {name}" for sampler in SLOW for name in SLOW_PROBLEMS if not _of(runs, name, sampler, True)
+        ]
+        if absent:
+            yield f"Not run: {', '.join(absent)}."
+            yield ""
 
 
 def _compared(runs: Sequence[Run], name: str, slow: Sequence[Run], mark: int) -> str:
