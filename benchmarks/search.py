@@ -28,7 +28,7 @@ import numpy as np
 import optuna
 import search_ask_times
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
-from search_plan import LENGTHS, MARKS, OURS, PROBED, RESULTS, SLOW, STOCK, Run, load, plan
+from search_plan import MARKS, OURS, PROBED, RESULTS, SLOW, STOCK, Run, length_of, load, plan
 from search_problems import Choices, SearchProblem, Training, hypervolume, problems
 from search_report import write
 
@@ -167,11 +167,11 @@ def main() -> None:
         if time.monotonic() > until:
             break
         made = {(run.problem, run.sampler, run.gated, run.seed) for run in load(options.results)}
-        absent = one.sampler == "qlognehvi" and not importlib.util.find_spec("optuna_integration")
+        absent = one.sampler == "qlognehvi" and not importlib.util.find_spec("botorch")
         if (one.problem, one.sampler, one.gated, one.seed) in made or absent:
             continue
         seconds = options.slow_seconds if one.sampler in SLOW else math.inf
-        run = search(every[one.problem], one.sampler, one.gated, one.seed, LENGTHS[one.sampler], seconds)
+        run = search(every[one.problem], one.sampler, one.gated, one.seed, length_of(one.problem, one.sampler), seconds)
         with options.results.open("a") as file:
             print(json.dumps(asdict(run), separators=(",", ":")), file=file)
     write(load(options.results), every)
