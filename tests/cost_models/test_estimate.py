@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -140,6 +142,33 @@ def test_the_first_layer_costs_horowitz_figures() -> None:
     arithmetic = wide.arithmetic
     assert arithmetic.multiply_joules(8, 8) + arithmetic.add_joules(8) == pytest.approx(0.23e-12)
     assert estimate(WORKLOAD, eight, HARDWARE)["conv1"].energy_joules > 112_896 * 0.23e-12
+
+
+@pytest.mark.parametrize(("kibibytes", "off_chip"), [(512, 0), (12, 1), (1, 3)])
+def test_the_energy_of_a_layer_is_its_formula_in_figures_of_sata_sim(kibibytes: int, off_chip: int) -> None:
+    """pJ by hand, 16 bits everywhere, 3 steps: 0.2779, 1.95 and 55.58 for 16 bits of scratchpad, SRAM and DRAM.
+
+    The layer's 9 KiB of weights stay on the chip, come once for the input, or once a step.
+    """
+    layer = Layer("conv", "conv", (32, 16, 3, 3), 196, (16, 14, 14), (32, 14, 14), neurons=6272, neuron="n",
+                  input_density=0.25, spiking_input=True)  # fmt: skip
+    membranes = 6272 * 2  # bytes, so that 12 KiB hold the layer's weights but not the network
+    spikes, updates, weights = 903_168 * 3 / 4, 6272 * 3, 4608 * 16
+    by_hand = (
+        spikes * (0.0389 + 0.000794)
+        + updates * (0.00967 + 0.00309 + 2 * 0.00172 + 3 * 0.0301 + 0.00605)
+        + spikes * (16 + 2 * 16) * 0.2779 / 16
+        + (16 * 196 * 3 + updates + 2 * 16 * updates + 3 * weights + off_chip * weights) * 1.95 / 16
+        + off_chip * weights * 55.58 / 16
+    )
+    hardware = load_hardware("sata")
+    hardware = replace(hardware, sram=replace(hardware.sram, capacity_bytes=kibibytes * 1024.0))
+    workload = Workload("one layer", (16, 14, 14), (layer,))
+    configuration = Configuration((LayerBudget("conv", 0, 16, 16),), 3)
+    plain = Conventions(weight_table="none")
+    total = estimate(workload, configuration, hardware, conventions=plain).total
+    assert total.memory_bytes == weights / 8 + membranes
+    assert total.energy_joules == pytest.approx(by_hand * 1e-12, rel=1e-9)
 
 
 def test_a_batch_for_another_network_is_refused() -> None:
