@@ -109,8 +109,8 @@ def certainty(results: StudyResults) -> str:
         "On the front: the probability that no other member is better on average over training seeds, from the "
         "validation split; near the best accuracy one seed differs from the next by "
         f"{100 * (results.best_seed_deviation or 0.0):.2f} points (standard deviation; pooled over all members in "
-        "relative changes of the error). For this probability the seed under which a trial won its place is left out; the "
-        "means in the table hold it."
+        "relative changes of the error). For this probability the seed under which a trial won its place is left "
+        "out; the means in the table hold it."
     )
     minimize = results.study.objectives.minimize
     pick = one_standard_error_point(points, minimize)
