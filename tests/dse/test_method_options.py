@@ -36,10 +36,13 @@ def every_option() -> Iterator[tuple[str, str, Callable[..., Any], str, object]]
                     yield registry.kind, name, factory, parameter.name, default
 
 
-@pytest.mark.parametrize(
+of_every_option = pytest.mark.parametrize(
     ("kind", "name", "factory", "option", "default"),
     [pytest.param(*one, id=f"{one[1]}.{one[3]}") for one in every_option()],
 )
+
+
+@of_every_option
 def test_an_option_of_a_wrong_type_is_named_with_what_is_right(
     kind: str, name: str, factory: Callable[..., Any], option: str, default: object
 ) -> None:
@@ -48,10 +51,7 @@ def test_an_option_of_a_wrong_type_is_named_with_what_is_right(
             with_options(kind, name, factory, {option: wrong})
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "factory", "option", "default"),
-    [pytest.param(*one, id=f"{one[1]}.{one[3]}") for one in every_option()],
-)
+@of_every_option
 def test_a_default_is_of_the_right_type(
     kind: str, name: str, factory: Callable[..., Any], option: str, default: object
 ) -> None:

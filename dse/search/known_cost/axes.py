@@ -190,7 +190,7 @@ def _axis(name: str, distribution: BaseDistribution, layer: str | None, role: st
 def _column(levels: Sequence[Any]) -> NDArray[Any]:
     """Levels as an array (n,) of themselves: numpy would turn mixed ones into text and tuples into a table."""
     numbers = all(isinstance(level, int | float) and not isinstance(level, bool) for level in levels)
-    if numbers or len({type(level) for level in levels} & {str, bool}) == len({type(level) for level in levels}) == 1:
+    if numbers or {type(level) for level in levels} in ({str}, {bool}):
         return np.array(levels)
     column = np.empty(len(levels), dtype=object)
     for place, level in enumerate(levels):
